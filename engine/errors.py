@@ -1,0 +1,44 @@
+"""Errors the engine raises. A message says what was expected, what was found and what to do.
+
+EngineError
+├── AssetError           a file of ours or the user's is missing, damaged, refused or unreadable
+├── ModelContractError   parameters, weights or arrays do not belong to the head model in use
+├── ProviderError        a compute device or GL context is not what was asked for
+├── CaptureError         a camera, video or image source cannot be read
+└── OutputError          a result cannot be written
+
+Wrong arguments raise ValueError.
+"""
+
+__all__ = [
+    "AssetError",
+    "CaptureError",
+    "EngineError",
+    "ModelContractError",
+    "OutputError",
+    "ProviderError",
+]
+
+
+class EngineError(Exception):
+    """Base of all errors that the engine raises on purpose."""
+
+
+class AssetError(EngineError):
+    """A file of ours or the user's is missing, damaged, refused or unreadable."""
+
+
+class ModelContractError(EngineError):
+    """Parameters, weights or arrays do not belong to the head model in use."""
+
+
+class ProviderError(EngineError):
+    """A compute device or GL context is not what was asked for."""
+
+
+class CaptureError(EngineError):
+    """A camera, video or image source cannot be read."""
+
+
+class OutputError(EngineError):
+    """A result cannot be written."""

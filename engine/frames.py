@@ -1,0 +1,109 @@
+"""All axis flips, projections and pixel conventions. Nothing else in the project flips an axis.
+
+Model frame: FLAME's, metres, +x subject's left, +y up, +z out of the face.
+View frame: camera at the origin, +x right, +y up, +z to the viewer. Upright frontal head: R = I,
+t_z < 0.
+Pixels: (x, y), y down, (0, 0) = centre of the first pixel. NDC: OpenGL, -1..1, y up.
+"""
+
+import numpy as np
+
+from engine.types import F32, F64, Camera
+
+__all__ = [
+    "camera_from_focal",
+    "clip_from_view",
+    "crop_camera",
+    "default_camera",
+    "focal_px_from_35mm",
+    "project",
+    "project_jacobian",
+    "view_from_model",
+]
+
+DEFAULT_FOCAL_RATIO = 1.2
+"""Focal length over the longer image side where nothing is known: 45 degrees, a usual webcam."""
+
+
+def camera_from_focal(focal_px: float, width: int, height: int) -> Camera:
+    """Camera with square pixels and its principal point in the middle of the image."""
+    if not focal_px > 0:
+        raise ValueError(f"focal length must be positive, got {focal_px} px")
+    K = np.array(
+        [[focal_px, 0.0, (width - 1) / 2], [0.0, focal_px, (height - 1) / 2], [0.0, 0.0, 1.0]]
+    )
+    return Camera(K=K, width=width, height=height)
+
+
+def default_camera(width: int, height: int) -> Camera:
+    """Camera for an image of unknown origin: focal length 1.2 x its longer side."""
+    return camera_from_focal(DEFAULT_FOCAL_RATIO * max(width, height), width, height)
+
+
+def focal_px_from_35mm(focal_35mm: float, width: int, height: int) -> float:
+    """EXIF's FocalLengthIn35mmFilm to pixels, by the diagonal (film: 43.27 mm; CIPA DC-008)."""
+    return focal_35mm * float(np.hypot(width, height)) / float(np.hypot(36.0, 24.0))
+
+
+def crop_camera(camera: Camera, crop_from_frame: F64, size: int) -> Camera:
+    """The camera that sees a crop: K_crop = crop_from_frame @ K, size x size px."""
+    lifted = np.vstack([crop_from_frame, [0.0, 0.0, 1.0]])
+    return Camera(K=lifted @ camera.K, width=size, height=size)
+
+
+def project(points: F32 | F64, K: F64) -> F64:
+    """View frame (..., 3) metres, z < 0 -> pixels (..., 2), y down."""
+    x, y, z = np.moveaxis(np.asarray(points, np.float64), -1, 0)
+    homogeneous = np.stack([x / -z, y / z, np.ones_like(z)], axis=-1)
+    pixels: F64 = homogeneous @ K[:2].T
+    return pixels
+
+
+def project_jacobian(points: F64, K: F64) -> F64:
+    """d pixels / d point: (..., 3) view frame, metres -> (..., 2, 3) px per metre."""
+    x, y, z = np.moveaxis(points, -1, 0)
+    zero = np.zeros_like(z)
+    d_plane = np.stack(
+        [
+            np.stack([-1.0 / z, zero, x / z**2], axis=-1),
+            np.stack([zero, 1.0 / z, -y / z**2], axis=-1),
+        ],
+        axis=-2,
+    )
+    jacobian: F64 = K[:2, :2] @ d_plane
+    return jacobian
+
+
+def view_from_model(R: F64, t: F64) -> F64:
+    """(4, 4) transform of model-frame points into the view frame."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = R
+    matrix[:3, 3] = t
+    return matrix
+
+
+def clip_from_view(camera: Camera, near: float, far: float) -> F64:
+    """(4, 4) OpenGL projection that puts every view-frame point on its pixel of `project`.
+
+    Args:
+        camera: what sees the scene.
+        near, far: metres, 0 < near < far, distances of the clip planes.
+    """
+    if not 0.0 < near < far:
+        raise ValueError(f"clip planes must satisfy 0 < near < far, got {near}, {far}")
+    # Pixel from view, homogeneous with w = -z; then NDC x = 2(u+.5)/W - 1, y = 1 - 2(v+.5)/H.
+    pixel_from_view = camera.K @ np.diag([1.0, -1.0, -1.0])
+    ndc_from_pixel = np.array(
+        [
+            [2.0 / camera.width, 0.0, 1.0 / camera.width - 1.0],
+            [0.0, -2.0 / camera.height, 1.0 - 1.0 / camera.height],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    rows = ndc_from_pixel @ pixel_from_view
+    matrix = np.zeros((4, 4))
+    matrix[0, :3] = rows[0]
+    matrix[1, :3] = rows[1]
+    matrix[2] = [0.0, 0.0, -(far + near) / (far - near), -2.0 * far * near / (far - near)]
+    matrix[3, :3] = rows[2]
+    return matrix
