@@ -41,6 +41,7 @@ class Frame:
     image: U8  # (H, W, 3) RGB
     index: int  # 0-based position in the source
     t_ns: int  # capture time: monotonic clock for live sources, presentation time for files
+    focal_px: float | None = None  # where the source knows it (EXIF); None: assume a usual camera
 
     def __post_init__(self) -> None:
         check_array("Frame.image", self.image, (None, None, 3), np.uint8)

@@ -8,7 +8,6 @@ Source: Li et al. 2017 (FLAME), "Model formulation".
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import AssetError
+from engine.files import replacing
 from engine.types import F32, I32, check_array
 
 __all__ = [
@@ -164,8 +164,8 @@ def load_head_model(path: Path) -> HeadModel:
 
 def _from_arrays(arrays: dict[str, Any], model_id: str) -> HeadModel:
     meta = json.loads(str(arrays["meta"]))
-    if meta.pop("format") != _FORMAT:
-        raise ValueError(f"head model format {meta.get('format')}, expected {_FORMAT}")
+    if (found := meta.pop("format")) != _FORMAT:
+        raise ValueError(f"head model format {found}, expected {_FORMAT}")
     f32 = {k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items() if v.dtype.kind == "f"}
     i32 = {k: np.ascontiguousarray(v, np.int32) for k, v in arrays.items() if v.dtype.kind in "iu"}
     contour = arkit = None
@@ -179,8 +179,15 @@ def _from_arrays(arrays: dict[str, Any], model_id: str) -> HeadModel:
         name=meta.pop("name"),
         licence=meta.pop("licence"),
         model_id=model_id,
-        **{k: f32[k] for k in _FLOATS},
-        **{k: i32[k] for k in _INTS},
+        v_template=f32["v_template"],
+        shapedirs=f32["shapedirs"],
+        exprdirs=f32["exprdirs"],
+        posedirs=f32["posedirs"],
+        J_regressor=f32["J_regressor"],
+        parents=i32["parents"],
+        lbs_weights=f32["lbs_weights"],
+        faces=i32["faces"],
+        mediapipe_idx=i32["mediapipe_idx"],
         regions={k.removeprefix("region_"): v for k, v in i32.items() if k.startswith("region_")},
         landmarks68=Landmarks(i32["landmarks68_faces_idx"], f32["landmarks68_bary"]),
         mediapipe=Landmarks(i32["mediapipe_faces_idx"], f32["mediapipe_bary"]),
@@ -230,8 +237,6 @@ def save_head_model(model: HeadModel, path: Path) -> str:
     buffer = io.BytesIO()
     # Stored, not deflated: the bytes then do not depend on the zlib that happens to be installed.
     np.savez(buffer, **{key: arrays[key] for key in sorted(arrays)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
     return hashlib.sha256(buffer.getvalue()).hexdigest()

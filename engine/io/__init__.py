@@ -1,0 +1,1 @@
+"""Cameras, videos, pictures in; videos, pictures and meshes out."""

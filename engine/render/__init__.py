@@ -1,0 +1,1 @@
+"""One OpenGL renderer for overlay and data; the context is passed in."""
