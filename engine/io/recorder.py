@@ -1,0 +1,200 @@
+"""Writes MP4 with true times; a process that is killed leaves a file that still plays."""
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import av
+import numpy as np
+
+from engine.errors import OutputError
+from engine.io.decoder import READ_ERRORS
+from engine.types import U8, check_array
+
+__all__ = ["VideoRecorder", "partial_path"]
+
+TIME_BASE: Final = Fraction(1, 90_000)
+"""MP4's usual clock: times are kept to 6 microseconds."""
+FRAGMENT_US: Final = 250_000
+"""At most this much of a recording is lost when the process is killed."""
+NOMINAL_RATE: Final = 30  # frames a second; only the encoder's rate control looks at it
+CRF: Final = 20  # x264's constant quality: no visible loss
+
+
+def partial_path(path: Path) -> Path:
+    """Where a recording lies until it is closed, and stays if it never is."""
+    return path.with_name(f".{path.stem}.partial{path.suffix}")
+
+
+class VideoRecorder:
+    """Records RGB pictures as h264 in MP4, each at its own time.
+
+    While recording, a fragmented MP4 grows beside `path` (see `partial_path`) and is playable at
+    any moment. `close` turns it into an ordinary MP4 under its own name. Used by one thread.
+    """
+
+    def __init__(
+        self, path: Path, width: int, height: int, *, preset: str = "veryfast", crf: int = CRF
+    ) -> None:
+        """Open the file.
+
+        Args:
+            path: where the video goes, .mp4; an existing file is replaced on `close`.
+            width, height: px; an odd size is filled up with a copy of its last row or column.
+            preset: x264's speed, ultrafast .. veryslow.
+            crf: x264's constant quality, 0 (lossless) .. 51.
+        Raises: ValueError: for a size below 1 px. OutputError: if it cannot be written.
+        """
+        if width < 1 or height < 1:
+            raise ValueError(f"size {width}x{height} px, expected at least 1x1")
+        self.path = path
+        self.n_frames = 0
+        self._size = (height, width)
+        self._first_ns: int | None = None
+        self._last_ns = -1
+        self._last_pts = -1
+        self._partial = partial_path(path)
+        self._container: Any = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(
+                f"file:{self._partial}", "w", format="mp4", options=_CONTAINER
+            )
+            self._stream = self._add_stream(preset, crf)
+        except READ_ERRORS as error:
+            raise self._failure(error) from error
+
+    def write(self, image: U8, t_ns: int) -> None:
+        """Add one picture.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of the size given at the start.
+            t_ns: when it is to be shown, ns on any clock; the first is shown at 0.
+        Raises: ValueError: if the size changed or time did not rise, or after `close`.
+            OutputError: if it cannot be written, e.g. as the disk is full.
+        """
+        if self._container is None:
+            raise ValueError(f"{self.path.name}: the recording is closed")
+        check_array("image", image, (*self._size, 3), np.uint8)
+        if self._first_ns is None:
+            self._first_ns = t_ns
+        elif t_ns <= self._last_ns:
+            raise ValueError(f"time must rise: {t_ns} ns after {self._last_ns} ns")
+        self._last_ns = t_ns
+        pts = round((t_ns - self._first_ns) * TIME_BASE.denominator / 1e9)
+        self._last_pts = max(pts, self._last_pts + 1)
+        frame = _as_yuv(image)
+        frame.pts, frame.time_base = self._last_pts, TIME_BASE
+        self._encode(frame)
+        self.n_frames += 1
+
+    def close(self) -> None:
+        """Finish the file under its own name. Safe to call twice. Without a frame, no file.
+
+        Raises: OutputError: if it cannot be written; what there is stays in `partial_path`.
+        """
+        if self._container is None:
+            return
+        if not self.n_frames:
+            self._abandon()
+            self._partial.unlink(missing_ok=True)
+            return
+        self._encode(None)
+        try:
+            self._container.close()
+            self._container = None
+            _rewrite_with_index(self._partial, self.path)
+            self._partial.unlink()
+        except READ_ERRORS as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish the file; after an error leave what there is in `partial_path`."""
+        if kind is None:
+            self.close()
+        else:
+            self._abandon()
+
+    def _add_stream(self, preset: str, crf: int) -> Any:  # noqa: ANN401  (PyAV stream)
+        # zerolatency: no look-ahead, so that at most one frame waits inside the encoder.
+        options = {"preset": preset, "crf": str(crf), "tune": "zerolatency"}
+        stream: Any = self._container.add_stream("libx264", rate=NOMINAL_RATE, options=options)
+        height, width = self._size
+        stream.width, stream.height = width + width % 2, height + height % 2
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = TIME_BASE
+        context.gop_size = NOMINAL_RATE
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_range = _LIMITED
+        return stream
+
+    def _encode(self, frame: Any) -> None:  # noqa: ANN401  (PyAV frame)
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except READ_ERRORS as error:
+            self._abandon()
+            raise self._failure(error) from error
+
+    def _abandon(self) -> None:
+        """Close the container, ignoring that it may not be writable any more."""
+        container, self._container = self._container, None
+        if container is not None:
+            try:
+                container.close()
+            except READ_ERRORS:
+                return  # the error that led here says more
+
+    def _failure(self, error: Exception) -> OutputError:
+        reason = getattr(error, "strerror", None) or str(error)
+        kept = f"; what was recorded is in {self._partial}" if self.n_frames else ""
+        return OutputError(
+            f"{self.path} cannot be written: {reason}; "
+            f"choose another folder with --out or free some space{kept}"
+        )
+
+
+_BT709: Final = 1  # AVCOL_SPC_BT709, and the same number for primaries and transfer
+_LIMITED: Final = 1  # AVCOL_RANGE_MPEG: 16..235
+_CONTAINER: Final = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof",
+    "frag_duration": str(FRAGMENT_US),
+    "flush_packets": "1",
+}
+_FASTSTART: Final = {"movflags": "faststart"}
+
+
+def _as_yuv(image: U8) -> Any:  # noqa: ANN401  (PyAV frame)
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    return rgb.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+
+
+def _rewrite_with_index(fragmented: Path, path: Path) -> None:
+    """Copy the packets into an ordinary MP4 with its index in front, which every player knows."""
+    indexed = path.with_name(f".{path.stem}.indexed{path.suffix}")
+    try:
+        with (
+            av.open(f"file:{fragmented}") as source,
+            av.open(f"file:{indexed}", "w", format="mp4", options=_FASTSTART) as target,
+        ):
+            stream = source.streams.video[0]
+            copy = target.add_stream_from_template(stream)
+            for packet in source.demux(stream):
+                if packet.dts is not None:
+                    packet.stream = copy
+                    target.mux(packet)
+        indexed.replace(path)
+    finally:
+        indexed.unlink(missing_ok=True)

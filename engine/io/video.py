@@ -1,0 +1,108 @@
+"""Video files and animated GIFs as a source of upright RGB frames with their true times."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import CaptureError
+from engine.io.decoder import READ_ERRORS, Decoder
+from engine.types import U8, Frame
+
+__all__ = ["VIDEO_SUFFIXES", "VideoSource"]
+
+VIDEO_SUFFIXES: Final = frozenset(
+    {".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv"}
+    | {".ts", ".webm", ".wmv"}
+)
+SHORT_BY: Final = 0.02
+"""A file that delivers 2 % fewer frames than its index lists, and stops early, was cut off."""
+
+
+class VideoSource:
+    """A video file as a `Source`: every frame, in order, at the time it is to be shown."""
+
+    is_live = False
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and decode its first picture.
+
+        Raises: CaptureError: if it is missing, no video, without a picture, or damaged so that
+            not one frame can be read.
+        """
+        _check_file(path)
+        self.path = path
+        self.name = path.name
+        self.problem: str | None = None
+        """What was wrong with the file, known at its end; None if it is whole."""
+        self._decoder = Decoder(f"file:{path}")
+        self._frames = self._decoder.frames()
+        self._index = 0
+        self._waiting: Any = self._decode_next()
+        if self._waiting is None:
+            self.close()
+            raise CaptureError(
+                f"{path} is damaged: not one picture in it can be decoded; "
+                "copy or download it again, or convert it to MP4"
+            )
+        self._first: U8 | None = self._decoder.rgb(self._waiting)
+        self.height, self.width = self._first.shape[:2]
+        self.n_frames = self._estimate_frames()
+        """From the file's index, else duration times rate: near, not exact."""
+
+    def read(self) -> Frame | None:
+        """The next frame (image read-only, t_ns 0 for the first, rising), None at the end.
+
+        A file that is cut off ends early and says so in `problem`.
+        """
+        if self._waiting is None:
+            return None
+        image = self._decoder.rgb(self._waiting) if self._first is None else self._first
+        frame = Frame(image, self._index, self._decoder.time_ns(self._waiting))
+        self._first = None
+        self._index += 1
+        self._waiting = self._decode_next()
+        return frame
+
+    def close(self) -> None:
+        """Release the file. Safe to call twice."""
+        self._waiting = None
+        self._decoder.close()
+
+    def _decode_next(self) -> Any:  # noqa: ANN401  (PyAV frame)
+        try:
+            frame = next(self._frames, None)
+        except READ_ERRORS as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self.problem = f"{self.name} cannot be read beyond frame {self._index}: {reason}"
+            return None
+        if frame is None:
+            self.problem = self._what_is_missing()
+        return frame
+
+    def _estimate_frames(self) -> int | None:
+        rate, duration = self._decoder.stream.average_rate, self._decoder.duration_s
+        by_time = max(1, round(duration * rate)) if duration and rate else None
+        return self._decoder.n_listed or by_time
+
+    def _what_is_missing(self) -> str | None:
+        listed, n_damaged = self._decoder.n_listed, self._decoder.n_damaged
+        # Both, as an edit list may hide listed frames at the start of a whole file.
+        if self._index < listed * (1 - SHORT_BY) and self._decoder.ends_early(SHORT_BY):
+            return f"{self.name} is cut off: {self._index} of {listed} frames could be read"
+        if n_damaged:
+            return f"{self.name} is damaged: {n_damaged} of its frames were left out"
+        return None
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise CaptureError(f"{path} is a folder, not a video; name a file in it")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise CaptureError(f"{path} is empty (0 bytes); copy or download it again")
+    except FileNotFoundError as error:
+        raise CaptureError(f"{path} does not exist; check the path") from error
+    except OSError as error:
+        raise CaptureError(
+            f"{path} cannot be opened: {error.strerror}; check its permissions"
+        ) from error
