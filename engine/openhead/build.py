@@ -1,0 +1,121 @@
+"""Build openhead: python -m engine.openhead.build --source DATA --out assets/openhead.npz
+
+The same source gives the same file, byte for byte.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from engine.flame.model import HeadModel, save_head_model
+from engine.openhead.expressions import arkit_map, expression_basis
+from engine.openhead.ict import IctModel, load_ict
+from engine.openhead.mesh import PARTS, Mesh, build_mesh
+from engine.openhead.points import contour68, landmarks68, mediapipe_points
+from engine.openhead.regions import importance, loops, regions
+from engine.openhead.rig import build_rig, jaw_turn, without_jaw
+from engine.openhead.skin_uv import skin_uv
+from engine.types import F64, I32
+
+__all__ = ["BLINK_STRENGTH", "build_openhead", "main"]
+
+BLINK_STRENGTH = 1.06
+"""The source's blink leaves half a millimetre open; the lid directions carry it on until shut."""
+
+_META = {
+    "release": "openhead 1",
+    "source": "USC ICT Face Model Light (MIT), UVs of MakeHuman (CC0), MediaPipe's canonical mesh "
+    "(Apache-2.0)",
+    "notice": "Derived from ICT Face Model Light, Copyright (c) 2020 USC Institute for Creative "
+    "Technologies.",
+}
+
+
+def build_openhead(source: Path) -> HeadModel:
+    """The head model from the data pack's folders; model_id is empty until it is saved."""
+    ict = load_ict(source / "ict_facekit")
+    lid_loop, lip_loop = loops(ict)
+    mesh = build_mesh(ict, importance(ict), np.concatenate([ict.landmarks, lid_loop, lip_loop]))
+    v = mesh.carry @ ict.vertices
+    shapes = {name: mesh.carry @ delta for name, delta in ict.expressions.items()}
+    shapes["tongueOut"] = _tongue_out(mesh, v)
+    rig = build_rig(ict, mesh, v, shapes["jawOpen"])
+    jaw = {"jawOpen": rig.jaw_open}
+    for name in ("jawLeft", "jawRight"):
+        jaw[name] = jaw_turn(ict, name)
+        shapes[name] = without_jaw(v, shapes[name], rig.lbs_weights[:, 2], jaw[name])
+    basis = expression_basis(shapes)
+    marks = landmarks68(ict, mesh)
+    uv, uv_faces = skin_uv(source / "registration", v, mesh.triangles)
+    static = np.einsum("nk,nkc->nc", marks.bary, v[mesh.triangles[marks.faces_idx]])
+    mediapipe, mediapipe_idx = mediapipe_points(
+        source / "mediapipe_canonical" / "canonical_face_model.obj",
+        v, mesh, marks, _kept(mesh, lid_loop), _kept(mesh, lip_loop),
+    )  # fmt: skip
+    return HeadModel(
+        name="openhead 1",
+        licence="CC BY 4.0",
+        model_id="",
+        v_template=v.astype(np.float32),
+        shapedirs=_identity(ict, mesh).astype(np.float32),
+        exprdirs=basis.dirs.astype(np.float32),
+        posedirs=rig.posedirs.astype(np.float32),
+        J_regressor=rig.J_regressor.astype(np.float32),
+        parents=np.array([-1, 0, 1, 1, 1], np.int32),
+        lbs_weights=rig.lbs_weights.astype(np.float32),
+        faces=mesh.triangles,
+        regions=regions(ict, mesh, v),
+        landmarks68=marks,
+        mediapipe=mediapipe,
+        mediapipe_idx=mediapipe_idx,
+        contour=contour68(v, mesh, static),
+        eyelid_dirs=_eyelids(shapes).astype(np.float32),
+        uv=uv.astype(np.float32),
+        uv_faces=uv_faces,
+        mirror=mesh.mirror,
+        arkit=arkit_map(basis, jaw, BLINK_STRENGTH),
+        meta=_META,
+    )
+
+
+def _identity(ict: IctModel, mesh: Mesh) -> F64:
+    return np.stack([mesh.carry @ mode for mode in ict.identity], axis=-1)
+
+
+def _eyelids(shapes: dict[str, F64]) -> F64:
+    return BLINK_STRENGTH * np.stack([shapes["eyeBlink_L"], shapes["eyeBlink_R"]], axis=-1)
+
+
+def _kept(mesh: Mesh, source_vertices: I32) -> I32:
+    return np.flatnonzero(np.isin(mesh.source_vertex, source_vertices)).astype(np.int32)
+
+
+def _tongue_out(mesh: Mesh, v: F64) -> F64:
+    """ARKit's tongueOut, which the source lacks: the tongue slides forward and bends down."""
+    x, y, z = v.T
+    along = np.clip((z - 0.050) / 0.040, 0, 1)
+    across = np.clip(1.6 - np.abs(x) / 0.0125, 0, 1)
+    above = np.clip((y + 0.048) / 0.004, 0, 1)
+    tongue = (mesh.part == PARTS.index("gums_tongue")) & (z < 0.0985)
+    w = tongue * along**2 * (3 - 2 * along) * across * above
+    shape: F64 = w[:, None] * np.array([0.0, -0.004, 0.028])
+    shape[:, 1] -= 0.004 * w**2
+    return shape
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--source", type=Path, required=True, help="folder of the data pack")
+    parser.add_argument("--out", type=Path, default=Path("assets/openhead.npz"))
+    options = parser.parse_args(arguments)
+    with threadpool_limits(1):  # sums in one order, whatever the machine
+        model_id = save_head_model(build_openhead(options.source), options.out)
+    sys.stdout.write(f"{options.out}: {model_id}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,209 @@
+"""Landmark embeddings of openhead: iBUG-68 with a sliding contour, and MediaPipe's mesh points.
+
+MediaPipe's canonical mesh is bent onto the neutral head by its eye, lip, nose and jaw landmarks,
+then each of its points is put on the nearest place of the skin.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial import cKDTree
+
+from engine.errors import AssetError
+from engine.flame.model import Contour, Landmarks
+from engine.openhead.ict import IctModel
+from engine.openhead.mesh import PARTS, Mesh
+from engine.types import F64, I32
+
+__all__ = ["NME10_MEDIAPIPE", "closest_on_mesh", "contour68", "landmarks68", "mediapipe_points"]
+
+NME10_IBUG = (36, 39, 42, 45, 48, 54, 30, 33, 51, 57)
+NME10_MEDIAPIPE = (33, 133, 362, 263, 61, 291, 4, 2, 0, 17)
+"""Ten points that both conventions put in the same place (eye and mouth corners, nose, lips)."""
+
+IRIS_CENTRES = (468, 473)  # subject's right eye, then left
+
+_PAIRS = {
+    **dict(zip(NME10_MEDIAPIPE, NME10_IBUG, strict=True)),
+    # Lids: upper and lower, two points each.
+    160: 37, 158: 38, 153: 40, 144: 41, 385: 43, 387: 44, 373: 46, 380: 47,
+    # Outer lip line.
+    40: 49, 37: 50, 267: 52, 270: 53, 321: 55, 314: 56, 84: 58, 91: 59,
+    # Inner lip line.
+    78: 60, 81: 61, 13: 62, 311: 63, 308: 64, 402: 65, 14: 66, 178: 67,
+    # Nose bridge and wings.
+    168: 27, 197: 28, 195: 29, 98: 31, 97: 32, 326: 34, 327: 35,
+    # Chin and jaw line.
+    152: 8, 148: 7, 377: 9, 149: 6, 378: 10, 172: 4, 397: 12, 132: 2, 361: 14, 127: 0, 356: 16,
+}  # fmt: skip
+"""MediaPipe index -> iBUG index, where the two conventions agree well enough to bend one mesh."""
+
+
+def landmarks68(ict: IctModel, mesh: Mesh) -> Landmarks:
+    """The source's iBUG points; the mesh keeps their vertices."""
+    vertex_of = {int(s): i for i, s in enumerate(mesh.source_vertex) if s >= 0}
+    vertices = np.array([vertex_of[int(s)] for s in ict.landmarks])
+    return _at_vertices(mesh.triangles, vertices)
+
+
+def _at_vertices(triangles: I32, vertices: I32) -> Landmarks:
+    first = {}
+    for f, corners in enumerate(triangles.tolist()):
+        for k, v in enumerate(corners):
+            first.setdefault(v, (f, k))
+    faces, corners = np.array([first[int(v)] for v in vertices]).T
+    return Landmarks(faces.astype(np.int32), np.eye(3, dtype=np.float32)[corners])
+
+
+def contour68(v: F64, mesh: Mesh, static: F64) -> Contour:
+    """The 17 jaw points by yaw: on the side turned away they slide to the visible outline.
+
+    Args:
+        v: (V, 3) neutral head, metres.
+        static: (68, 3) the frontal positions.
+    """
+    skin = mesh.triangles[(mesh.part[mesh.triangles] == 0).all(1)]
+    rows = np.flatnonzero((mesh.part[mesh.triangles] == 0).all(1))
+    yaws = np.arange(-39.0, 40.0, 3.0)
+    points = np.empty((len(yaws), 17, 3))
+    curves = [_radial_curve(v, skin, static[i], static) for i in range(17)]
+    for y, yaw in enumerate(np.radians(yaws)):
+        across = np.array([np.cos(yaw), 0.0, np.sin(yaw)])  # image-right axis, model frame
+        for i, curve in enumerate(curves):
+            # Positive yaw turns the subject's right cheek (i < 8, x < 0) out of sight.
+            hidden = (i < 8 and yaw < 0) or (i > 8 and yaw > 0)
+            side = -1.0 if i < 8 else 1.0
+            points[y, i] = static[i]
+            if hidden and len(curve):
+                candidates = np.vstack([static[i], curve])
+                points[y, i] = candidates[(candidates @ across * side).argmax()]
+    landmarks = closest_on_mesh(points.reshape(-1, 3), v, skin)
+    shape = (len(yaws), 17)
+    return Contour(
+        yaws.astype(np.float32),
+        rows[landmarks.faces_idx].reshape(shape).astype(np.int32),
+        landmarks.bary.reshape(*shape, 3),
+    )
+
+
+def _radial_curve(v: F64, triangles: I32, point: F64, static: F64) -> F64:
+    """Where the plane through a jaw point and the face's middle axis cuts the cheek, inwards."""
+    centre = static[30] * [0, 1, 0]
+    spoke = (point - centre) * [1, 1, 0]
+    normal = np.array([-spoke[1], spoke[0], 0.0]) / np.linalg.norm(spoke)
+    offset = (v - centre) @ normal
+    a, b = np.concatenate([triangles, triangles[:, [1, 2, 0]]]).reshape(2, -1)
+    crossing = (offset[a] < 0) != (offset[b] < 0)
+    a, b = a[crossing], b[crossing]
+    s = (offset[a] / (offset[a] - offset[b]))[:, None]
+    cut = v[a] * (1 - s) + v[b] * s
+    outward = (cut - centre) @ (spoke / np.linalg.norm(spoke))
+    # Cheek points may slide far; those of the chin stay on it, below the lips. Skin in front only.
+    reach = 0.5 if point[1] > static[48, 1] else 0.85
+    inside = (outward > reach * np.linalg.norm(spoke)) & (cut[:, 2] > point[2] - 0.002)
+    found: F64 = cut[inside]
+    return found
+
+
+def mediapipe_points(
+    canonical: Path, v: F64, mesh: Mesh, marks: Landmarks, lid_loop: I32, lip_loop: I32
+) -> tuple[Landmarks, I32]:
+    """MediaPipe's 468 surface points and two iris centres on the neutral head v (V, 3).
+
+    Returns: the points, and which of the 478 each is.
+    """
+    source = _read_obj_vertices(canonical)
+    static = np.einsum("nk,nkc->nc", marks.bary, v[mesh.triangles[marks.faces_idx]])
+    ids = np.array(sorted(_PAIRS))
+    target = static[[_PAIRS[i] for i in ids]]
+    bent = RBFInterpolator(source[ids], target, kernel="thin_plate_spline", smoothing=1e-4)(source)
+    bent = (bent + bent[_mediapipe_mirror(source)] * [-1, 1, 1]) / 2
+    rows = np.flatnonzero((mesh.part[mesh.triangles] == 0).all(1))
+    skin = mesh.triangles[rows]
+    for loop, rings in ((lid_loop, _LID_RINGS), (lip_loop, (_INNER_LIPS,))):
+        bent = _pull_onto_loop(bent, v[loop], rings)
+    found = closest_on_mesh(bent, v, skin)
+    faces, bary = rows[found.faces_idx], found.bary.copy()
+    exact = _at_vertices(mesh.triangles, mesh.triangles[marks.faces_idx, marks.bary.argmax(1)])
+    for mp_index, ibug in zip(NME10_MEDIAPIPE, NME10_IBUG, strict=True):
+        faces[mp_index], bary[mp_index] = exact.faces_idx[ibug], exact.bary[ibug]
+    poles = [np.flatnonzero(mesh.part == PARTS.index(e))[0] for e in ("eye_right", "eye_left")]
+    iris = _at_vertices(mesh.triangles, np.array(poles))
+    points = Landmarks(
+        np.concatenate([faces, iris.faces_idx]).astype(np.int32),
+        np.concatenate([bary, iris.bary]).astype(np.float32),
+    )
+    return points, np.append(np.arange(468), IRIS_CENTRES).astype(np.int32)
+
+
+_LID_RINGS = (
+    (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
+    (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
+)
+_INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178,
+               88, 95)  # fmt: skip
+
+
+def _pull_onto_loop(points: F64, loop: F64, rings: tuple[tuple[int, ...], ...]) -> F64:
+    """Put ring points on the nearest vertex of a loop (a lid edge, the lip line)."""
+    pulled = points.copy()
+    tree = cKDTree(loop)
+    for ring in rings:
+        _, nearest = tree.query(points[list(ring)])
+        pulled[list(ring)] = loop[nearest]
+    return pulled
+
+
+def _mediapipe_mirror(source: F64) -> I32:
+    _, mirror = cKDTree(source).query(source * [-1, 1, 1])
+    return mirror.astype(np.int32)
+
+
+def _read_obj_vertices(path: Path) -> F64:
+    """(N, 3) vertices of an OBJ file, in its own units."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise AssetError(f"MediaPipe's canonical mesh {path} cannot be read: {error}") from error
+    return np.array([[float(x) for x in s.split()[1:4]] for s in lines if s.startswith("v ")])
+
+
+def closest_on_mesh(points: F64, v: F64, triangles: I32) -> Landmarks:
+    """The nearest place of a mesh to each point.
+
+    Args:
+        points: (N, 3); v: (V, 3); triangles: (T, 3). Exact among the 60 nearest triangles' centres.
+    """
+    corners = v[triangles]
+    _, near = cKDTree(corners.mean(1)).query(points, k=min(60, len(triangles)))
+    bary = _barycentric_closest(points[:, None], corners[near])
+    distance = np.linalg.norm(
+        np.einsum("nkc,nkcd->nkd", bary, corners[near]) - points[:, None], axis=-1
+    )
+    best = distance.argmin(axis=1)
+    n = np.arange(len(points))
+    return Landmarks(near[n, best].astype(np.int32), bary[n, best].astype(np.float32))
+
+
+def _barycentric_closest(p: F64, corners: F64) -> F64:
+    """(..., 3) weights of the point of each triangle that is nearest to p (Ericson 2005, 5.1.5)."""
+    a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
+    ab, ac = b - a, c - a
+    normal = np.cross(ab, ac)
+    squared = (normal**2).sum(-1) + 1e-30
+    w_b = (np.cross(p - a, ac) * normal).sum(-1) / squared
+    w_c = (np.cross(ab, p - a) * normal).sum(-1) / squared
+    inside = np.stack([1 - w_b - w_c, w_b, w_c], -1)
+    options = [np.where((inside >= 0).all(-1, keepdims=True), inside, np.nan)]
+    for i, j in ((0, 1), (1, 2), (2, 0)):
+        start, edge = corners[..., i, :], corners[..., j, :] - corners[..., i, :]
+        s = np.clip(((p - start) * edge).sum(-1) / ((edge**2).sum(-1) + 1e-30), 0, 1)
+        weights = np.zeros((*s.shape, 3))
+        weights[..., i], weights[..., j] = 1 - s, s
+        options.append(weights)
+    stacked = np.stack(options)
+    gaps = np.linalg.norm(np.einsum("o...k,...kd->o...d", stacked, corners) - p, axis=-1)
+    best = np.nanargmin(gaps, axis=0)
+    chosen: F64 = np.take_along_axis(stacked, best[None, ..., None], axis=0)[0]
+    return chosen
