@@ -1,0 +1,296 @@
+"""Carries landmarks and regions from our head model to a head of another topology.
+
+Official FLAME files have neither, and the published embeddings are not ours to ship: the reference
+head is laid over the foreign one, and each point goes where the skin meets it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from engine.errors import AssetError
+from engine.flame.closest import Surface, unit_rows
+from engine.flame.model import JOINTS, REGIONS, Contour, HeadModel, Landmarks
+from engine.flame.registration import align, bend, edges_of, normals_of
+from engine.types import F32, F64, I32, Bool
+
+__all__ = ["IRIS_LEFT", "IRIS_RIGHT", "Eyeball", "Transferred", "find_eyeballs", "transfer"]
+
+IRIS_RIGHT, IRIS_LEFT = 468, 473
+"""MediaPipe's iris centres; the four points that follow each lie on the iris' rim."""
+
+_INNER = ("eyeballs", "teeth")  # regions of the reference that are no skin
+_FACE_TRUST, _OTHER_TRUST = 1.0, 0.2
+_CARRY_SCALE_M = 0.006  # what a normal difference of 1 is worth when points are carried over
+_LABEL_SCALE_M = 0.003
+_EYEBALL_MAX_M = 0.012  # an eyeball's centre is its joint; further off it is something else
+_EYEBALL_SHARE = 0.25  # of all vertices, at most
+_MAX_RESIDUAL_MM = 4.0
+_MIRROR_TOLERANCE_M = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eyeball:
+    """A ball of its own in a head mesh."""
+
+    vertices: I32  # indices into the head's vertices
+    centre: F64  # (3,) metres
+    radius: float  # metres, median
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transferred:
+    """What `transfer` finds for a foreign head; its vertices and faces stay as they are."""
+
+    regions: Mapping[str, I32]
+    landmarks68: Landmarks
+    mediapipe: Landmarks
+    mediapipe_idx: I32
+    contour: Contour | None
+    mirror: I32 | None
+    residual_mm: float  # mean distance of the bent reference's face to the foreign surface
+
+
+def transfer(reference: HeadModel, v_template: F32, faces: I32, J_regressor: F32) -> Transferred:
+    """Landmarks, contour and regions of the reference on a foreign head.
+
+    Args:
+        reference: a head model with all of them.
+        v_template: (V, 3) metres, FLAME's axes.
+        faces: (F, 3) counter-clockwise seen from outside.
+        J_regressor: (5, V) joints in FLAME's order; finds the eyes.
+    Raises: AssetError: if the heads cannot be laid over each other.
+    """
+    vertices = np.asarray(v_template, np.float64)
+    eyes = _eye_joints(J_regressor, vertices)
+    balls = find_eyeballs(vertices, faces, eyes)
+    skin = _skin_triangles(faces, len(vertices), balls)
+    surface = Surface(vertices, faces, use=skin)
+    laid = _lay_over(reference, surface, eyes, _rim(faces, skin))
+    _check(laid)
+    regions = _regions(reference, laid, vertices, faces, balls)
+    points = _mediapipe(reference, laid, surface, vertices, faces, balls)
+    return Transferred(
+        regions=regions,
+        landmarks68=_carry(reference.landmarks68, reference.faces, laid, surface),
+        mediapipe=points[0],
+        mediapipe_idx=points[1],
+        contour=_contour(reference, laid, surface),
+        mirror=_mirror(vertices),
+        residual_mm=laid.residual_mm,
+    )
+
+
+def find_eyeballs(vertices: F64, faces: I32, eyes: F64) -> tuple[Eyeball, Eyeball] | None:
+    """The left and the right eyeball: separate parts of the mesh around the eye joints.
+
+    Args: eyes: (2, 3) metres, joints of the left and the right eye.
+    Returns: None if the mesh has no such parts.
+    """
+    labels, count = _parts(faces, len(vertices))
+    found: list[Eyeball] = []
+    for eye in eyes:
+        best: Eyeball | None = None
+        for part in range(count):
+            index = np.flatnonzero(labels == part)
+            if not 4 <= index.size <= _EYEBALL_SHARE * len(vertices):
+                continue
+            centre = 0.5 * (vertices[index].min(axis=0) + vertices[index].max(axis=0))
+            away = float(np.linalg.norm(centre - eye))
+            if away < (_EYEBALL_MAX_M if best is None else np.linalg.norm(best.centre - eye)):
+                radius = float(np.median(np.linalg.norm(vertices[index] - centre, axis=1)))
+                best = Eyeball(index.astype(np.int32), centre, radius)
+        if best is None or any(np.array_equal(best.vertices, b.vertices) for b in found):
+            return None
+        found.append(best)
+    return found[0], found[1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Laid:
+    """The reference after it was laid over the foreign head."""
+
+    vertices: F64  # (V, 3) metres; those that are no skin stay where the similarity put them
+    normals: F64  # (V, 3)
+    skin: Bool  # (V,)
+    residual_mm: float
+
+
+def _lay_over(reference: HeadModel, surface: Surface, eyes: F64, rim: Bool) -> _Laid:
+    vertices = np.asarray(reference.v_template, np.float64)
+    skin = np.ones(len(vertices), np.bool_)
+    for name in _INNER:
+        skin[reference.regions.get(name, [])] = False
+    skin_faces = reference.faces[skin[reference.faces].all(axis=1)]
+    face = np.zeros(len(vertices), np.bool_)
+    face[reference.regions["face"]] = True
+    face &= skin
+    own_eyes = _eye_joints(reference.J_regressor, vertices)
+    normals = normals_of(vertices, skin_faces)
+    placed = align(vertices[face], normals[face], own_eyes, surface, eyes)
+    start = placed.apply(vertices)
+    trust = np.full(len(vertices), _OTHER_TRUST)
+    trust[face], trust[~skin] = _FACE_TRUST, 0.0
+    bent = np.where(skin[:, None], bend(start, skin_faces, surface, trust, rim), start)
+    normals = normals_of(bent, skin_faces)
+    match = surface.closest(bent[face], normals[face], _CARRY_SCALE_M)
+    residual = float(np.linalg.norm(match.points - bent[face], axis=1).mean())
+    return _Laid(bent, normals, skin, 1000.0 * residual)
+
+
+def _check(laid: _Laid) -> None:
+    if not laid.residual_mm <= _MAX_RESIDUAL_MM:
+        raise AssetError(
+            f"our head does not fit over this one: {laid.residual_mm:.1f} mm apart, expected under "
+            f"{_MAX_RESIDUAL_MM:.0f}. Is it a head in FLAME's axes, metres, facing +z?"
+        )
+
+
+def _carry(points: Landmarks, faces: I32, laid: _Laid, surface: Surface) -> Landmarks:
+    """Points of the reference at the closest fitting places of the foreign skin."""
+    corners = faces[points.faces_idx]
+    places = np.einsum("nk,nkd->nd", points.bary, laid.vertices[corners])
+    normals = unit_rows(np.einsum("nk,nkd->nd", points.bary, laid.normals[corners]))
+    found = surface.closest(places, normals, _CARRY_SCALE_M)
+    return Landmarks(found.faces_idx, found.bary.astype(np.float32))
+
+
+def _contour(reference: HeadModel, laid: _Laid, surface: Surface) -> Contour | None:
+    if (own := reference.contour) is None:
+        return None
+    n_yaw, n_points = own.faces_idx.shape
+    flat = Landmarks(own.faces_idx.reshape(-1), own.bary.reshape(-1, 3))
+    carried = _carry(flat, reference.faces, laid, surface)
+    return Contour(
+        yaw_deg=own.yaw_deg,
+        faces_idx=carried.faces_idx.reshape(n_yaw, n_points),
+        bary=carried.bary.reshape(n_yaw, n_points, 3),
+    )
+
+
+def _mediapipe(
+    reference: HeadModel,
+    laid: _Laid,
+    surface: Surface,
+    vertices: F64,
+    faces: I32,
+    balls: tuple[Eyeball, Eyeball] | None,
+) -> tuple[Landmarks, I32]:
+    """MediaPipe's points: those of the skin carried over, those of the irises put on eyeballs."""
+    idx = reference.mediapipe_idx
+    on_skin = idx < IRIS_RIGHT
+    own = Landmarks(reference.mediapipe.faces_idx[on_skin], reference.mediapipe.bary[on_skin])
+    carried = _carry(own, reference.faces, laid, surface)
+    if balls is None:
+        return carried, np.ascontiguousarray(idx[on_skin])
+    parts, indices = [carried], [idx[on_skin]]
+    for ball, centre in ((balls[1], IRIS_RIGHT), (balls[0], IRIS_LEFT)):
+        points, numbers = _iris(reference, centre, ball, vertices, faces)
+        parts.append(points)
+        indices.append(numbers)
+    faces_idx = np.concatenate([part.faces_idx for part in parts])
+    bary = np.concatenate([part.bary for part in parts])
+    return Landmarks(faces_idx, bary), np.concatenate(indices).astype(np.int32)
+
+
+def _iris(
+    reference: HeadModel, first: int, ball: Eyeball, vertices: F64, faces: I32
+) -> tuple[Landmarks, I32]:
+    """The iris centre at the ball's front, and rim points where the reference has them.
+
+    A rim point lies in the same direction from the centre of the ball as in the reference.
+    """
+    own_vertices = np.asarray(reference.v_template, np.float64)
+    joint = JOINTS.index("eye_left" if first == IRIS_LEFT else "eye_right")
+    own_centre = np.asarray(reference.J_regressor[joint], np.float64) @ own_vertices
+    idx = reference.mediapipe_idx
+    rim = np.flatnonzero((idx > first) & (idx < first + 5))
+    corners = own_vertices[reference.faces[reference.mediapipe.faces_idx[rim]]]
+    places = np.einsum("nk,nkd->nd", reference.mediapipe.bary[rim], corners)
+    directions = np.vstack([[0.0, 0.0, 1.0], unit_rows(places - own_centre)])
+    in_ball = np.zeros(len(vertices), np.bool_)
+    in_ball[ball.vertices] = True
+    surface = Surface(vertices, faces, use=in_ball[faces].all(axis=1))
+    found = surface.closest(ball.centre + ball.radius * directions, directions, _CARRY_SCALE_M)
+    points = Landmarks(found.faces_idx, found.bary.astype(np.float32))
+    return points, np.concatenate([[first], idx[rim]]).astype(np.int32)
+
+
+def _regions(
+    reference: HeadModel,
+    laid: _Laid,
+    vertices: F64,
+    faces: I32,
+    balls: tuple[Eyeball, Eyeball] | None,
+) -> dict[str, I32]:
+    """Each vertex takes the regions of the nearest reference vertex that faces the same way."""
+    normals = normals_of(vertices, faces)
+    own = np.flatnonzero(laid.skin)
+    tree: Any = cKDTree(np.hstack([laid.vertices, _LABEL_SCALE_M * laid.normals])[own])
+    _, nearest = tree.query(np.hstack([vertices, _LABEL_SCALE_M * normals]))
+    nearest = own[nearest]
+    is_ball = np.zeros(len(vertices), np.bool_)
+    regions: dict[str, I32] = {}
+    if balls is not None:
+        both = np.sort(np.concatenate([ball.vertices for ball in balls]))
+        is_ball[both] = True
+        regions["eyeballs"] = both.astype(np.int32)
+    for name, members in reference.regions.items():
+        if name in _INNER:
+            continue
+        member = np.zeros(reference.n_vertices, np.bool_)
+        member[members] = True
+        index = np.flatnonzero(member[nearest] & ~is_ball).astype(np.int32)
+        if index.size:
+            regions[name] = index
+        elif name in REGIONS:
+            raise AssetError(f"the head has no vertex in the region {name}; its mesh is too coarse")
+    return regions
+
+
+def _eye_joints(J_regressor: F32, vertices: F64) -> F64:
+    rows = [JOINTS.index("eye_left"), JOINTS.index("eye_right")]
+    joints: F64 = np.asarray(J_regressor, np.float64)[rows] @ vertices
+    return joints
+
+
+def _parts(faces: I32, n_vertices: int) -> tuple[I32, int]:
+    """Connected parts: a label for each vertex, and how many there are."""
+    a, b = edges_of(faces).T
+    graph = scipy.sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(n_vertices, n_vertices))
+    count, labels = connected_components(graph, directed=False)
+    return np.asarray(labels, np.int32), int(count)
+
+
+def _skin_triangles(faces: I32, n_vertices: int, balls: tuple[Eyeball, ...] | None) -> Bool:
+    """(F,) the largest part of the mesh, eyeballs left out."""
+    labels, count = _parts(faces, n_vertices)
+    sizes = np.bincount(labels, minlength=count)
+    for ball in balls or ():
+        sizes[labels[ball.vertices[0]]] = 0
+    skin: Bool = labels[faces[:, 0]] == int(np.argmax(sizes))
+    return skin
+
+
+def _rim(faces: I32, skin: Bool) -> Bool:
+    """(F, 3) edges, from corner k to the next, that no other triangle has: where the skin ends."""
+    _, inverse, counts = np.unique(edges_of(faces), axis=0, return_inverse=True, return_counts=True)
+    single = counts[inverse.reshape(-1)] == 1
+    rim: Bool = single.reshape(3, len(faces)).T & skin[:, None]
+    return rim
+
+
+def _mirror(vertices: F64) -> I32 | None:
+    """(V,) the vertex on the other side of x = 0; None where the mesh is not symmetric."""
+    flipped = vertices * np.array([-1.0, 1.0, 1.0])
+    tree: Any = cKDTree(vertices)
+    away, nearest = tree.query(flipped)
+    own = np.arange(len(vertices))
+    if float(away.max()) > _MIRROR_TOLERANCE_M or not np.array_equal(nearest[nearest], own):
+        return None
+    return np.asarray(nearest, np.int32)
