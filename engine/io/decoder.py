@@ -22,15 +22,18 @@ _COVER_ART = av.stream.Disposition.attached_pic
 class Decoder:
     """The pictures of one opened container, one by one. Used by one thread."""
 
-    def __init__(self, address: str, *, timeout_s: float | None = None) -> None:
+    def __init__(
+        self, address: str, *, shown_as: str | None = None, timeout_s: float | None = None
+    ) -> None:
         """Open a file or network address.
 
         Args:
             address: "file:PATH" or a URL.
+            shown_as: what messages call it; default the path or URL.
             timeout_s: seconds to wait for each answer of a network address; None for files.
         Raises: CaptureError: if there is nothing, no picture in it, or no answer in time.
         """
-        self.shown_address = address.removeprefix("file:")
+        self.shown_as = shown_as or address.removeprefix("file:")
         self.n_damaged = 0
         is_file = address.startswith("file:")
         # UDP, the default of RTSP, loses packets on most wireless networks: smeared pictures.
@@ -123,15 +126,15 @@ class Decoder:
             return moving[0]
         found = "has sound but no picture" if streams.audio else "holds no video"
         self._container.close()
-        raise CaptureError(f"{self.shown_address} {found}; give a video with a picture")
+        raise CaptureError(f"{self.shown_as} {found}; give a video with a picture")
 
     def _why_not_opened(self, error: Exception, is_file: bool, timeout_s: float | None) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         if is_file:
             return (
-                f"{self.shown_address} is not a video, or is damaged or cut short ({reason}); "
+                f"{self.shown_as} is not a video, or is damaged or cut short ({reason}); "
                 "copy or download it again, or convert it to MP4"
             )
         if isinstance(error, av.error.ExitError):
             reason = f"no answer within {timeout_s:g} s"
-        return f"{self.shown_address} cannot be opened: {reason}; check the address and the network"
+        return f"{self.shown_as} cannot be opened: {reason}; check the address and the network"

@@ -1,0 +1,220 @@
+"""Webcams. The only module that uses cv2's camera part."""
+
+import errno
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from engine.errors import CaptureError
+from engine.io.live import Device, LiveReader
+from engine.types import U8, Frame
+
+_QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
+_before = {name: os.environ.get(name) for name in _QT_VARIABLES}
+import cv2  # noqa: E402  (the lines around it undo what it does to Qt)
+
+for _name, _value in _before.items():
+    # cv2 points Qt to the plugins of its own Qt 5, with which our Qt 6 cannot start.
+    if _value is None:
+        os.environ.pop(_name, None)
+    else:
+        os.environ[_name] = _value
+
+__all__ = ["CameraInfo", "CameraSource", "list_cameras"]
+
+SYS_VIDEO: Final = Path("/sys/class/video4linux")
+N_PROBED: Final = 6
+"""Where the system has no list, camera numbers 0..5 are tried."""
+MAX_FAILED_READS: Final = 5
+"""A USB camera may lose single pictures; as many in a row mean that it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraInfo:
+    """A camera that the system knows."""
+
+    index: int  # what CameraSource takes
+    name: str  # as a person knows it
+    path: str  # device file; empty where the system has none
+
+
+class CameraSource:
+    """A webcam as a `Source`: always the newest picture, older ones are dropped and counted."""
+
+    is_live = True
+    n_frames: int | None = None
+
+    def __init__(
+        self,
+        index: int,
+        *,
+        width: int = 1280,
+        height: int = 720,
+        fps: float = 30.0,
+        timeout_s: float = 5.0,
+        open_device: Callable[[], Device] | None = None,
+    ) -> None:
+        """Open a camera and wait for its first picture.
+
+        Args:
+            index: its number, see `list_cameras`.
+            width, height: size asked for, px; the camera may choose another.
+            fps: rate asked for; `measured_fps` tells the real one.
+            timeout_s: longest wait for opening and for each picture, seconds.
+            open_device: opens another device in place of the camera (tests, other drivers).
+        Raises: CaptureError: if there is no such camera, it is in use, not permitted or silent.
+        """
+        self.name = f"webcam:{index}"
+        opener = open_device or (lambda: _CvCamera(index, width, height, fps))
+        self._reader = LiveReader(self.name, opener, timeout_s=timeout_s)
+        self._reader.wait_open()
+
+    @property
+    def n_dropped(self) -> int:
+        """Pictures that nobody read in time."""
+        return self._reader.n_dropped
+
+    @property
+    def measured_fps(self) -> float | None:
+        """Pictures a second that the camera really delivers; None before the second."""
+        return self._reader.measured_fps
+
+    def read(self) -> Frame | None:
+        """The newest picture, t_ns on time.perf_counter_ns; None once closed.
+
+        Raises: CaptureError: if the camera is gone or gives nothing for the timeout. Opening it
+            anew may help.
+        """
+        return self._reader.read()
+
+    def close(self) -> None:
+        """Release the camera. Safe to call twice."""
+        self._reader.close()
+
+
+class _CvCamera:
+    """OpenCV's view of a camera, opened for a compressed format where there is one."""
+
+    def __init__(self, index: int, width: int, height: int, fps: float) -> None:
+        self._name = f"webcam:{index}"
+        if problem := _linux_problem(index):
+            raise CaptureError(problem)
+        self._capture: Any = _open_capture(index)
+        if self._capture is None:
+            raise CaptureError(
+                f"{self._name} does not open: another program probably uses it, or the system "
+                "does not permit it; close other camera programs and allow camera access"
+            )
+        # MJPG first: as raw pictures, USB 2 carries 720p at 10 fps only.
+        self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        self._capture.set(cv2.CAP_PROP_FPS, fps)
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+    def read(self) -> U8:
+        for _ in range(MAX_FAILED_READS):
+            ok, bgr = self._capture.read()
+            if ok:
+                rgb: U8 = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+                return rgb
+        raise CaptureError(f"{self._name} stopped giving pictures; check its cable and start again")
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+def _open_capture(index: int) -> Any:  # noqa: ANN401  (cv2.VideoCapture)
+    """The first backend that opens the camera, or None."""
+    backends = {
+        "linux": [cv2.CAP_V4L2],
+        "win32": [cv2.CAP_DSHOW, cv2.CAP_MSMF],  # MSMF takes up to a minute to open some cameras
+        "darwin": [cv2.CAP_AVFOUNDATION],
+    }.get(sys.platform, [cv2.CAP_ANY])
+    # OpenCV writes to stderr what the caller gets as an error with a remedy.
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(_SILENT)
+    try:
+        for backend in backends:
+            capture = cv2.VideoCapture(index, backend)
+            if capture.isOpened():
+                return capture
+            capture.release()
+    finally:
+        cv2.setLogLevel(level)
+    return None
+
+
+_SILENT: Final = 0  # cv::utils::logging::LOG_LEVEL_SILENT
+
+
+def list_cameras(sys_video: Path = SYS_VIDEO) -> list[CameraInfo]:
+    """The cameras there are: on Linux by name and without opening them, elsewhere by trying.
+
+    Args:
+        sys_video: where Linux lists its video devices.
+    """
+    if platform.system() == "Linux":
+        return _list_linux(sys_video)
+    found = []
+    for index in range(N_PROBED):
+        if (capture := _open_capture(index)) is not None:
+            capture.release()
+            found.append(CameraInfo(index, f"Camera {index}", ""))
+    return found
+
+
+def _list_linux(sys_video: Path) -> list[CameraInfo]:
+    if not sys_video.is_dir():
+        return []
+    cameras = []
+    for entry in sys_video.glob("video*"):
+        number = entry.name.removeprefix("video")
+        if not number.isdecimal() or _read(entry / "index", "0") not in _PICTURE_NODES:
+            continue
+        name = _read(entry / "name", f"Camera {number}")
+        cameras.append(CameraInfo(int(number), name, f"/dev/video{number}"))
+    return sorted(cameras, key=lambda camera: camera.index)
+
+
+_PICTURE_NODES: Final = ("0", "2", "4", "6")
+"""USB cameras have two nodes a sensor: the picture, then its metadata, which cannot be shown."""
+
+
+def _read(path: Path, default: str) -> str:
+    try:
+        return path.read_text(errors="replace").strip() or default
+    except OSError:
+        return default
+
+
+def _linux_problem(index: int, dev: Path = Path("/dev"), sys_video: Path = SYS_VIDEO) -> str | None:
+    """Why a camera cannot be opened, and what to do; None if it can, or this is not Linux."""
+    if platform.system() != "Linux":
+        return None
+    node = dev / f"video{index}"
+    try:
+        os.close(os.open(node, os.O_RDWR | os.O_NONBLOCK))
+    except FileNotFoundError:
+        others = ", ".join(f"webcam:{c.index} ({c.name})" for c in _list_linux(sys_video))
+        remedy = f"there is {others}" if others else "no camera was found; plug one in"
+        return f"webcam:{index} does not exist ({node} is missing); {remedy}"
+    except PermissionError:
+        return (
+            f"webcam:{index} may not be used by this account ({node}: permission denied); "
+            "run `sudo usermod -aG video $USER` and log in again"
+        )
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return (
+                f"webcam:{index} is in use by another program; close it "
+                f"(`fuser {node}` names it) and start again"
+            )
+        return f"webcam:{index} cannot be opened: {error.strerror}; plug it in again"
+    return None
