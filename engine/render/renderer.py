@@ -1,0 +1,269 @@
+"""MeshRenderer: one mesh over a photo, or as data. Overlay, recordings and training data use it.
+
+Vertices in metres, model frame; R, t place them in the view frame; the camera says which pixel sees
+what. Photo pixels go through untouched; shading is computed in linear light and encoded to sRGB.
+"""
+
+from enum import StrEnum
+
+import moderngl
+import numpy as np
+
+from engine.render.colour import linear_from_srgb
+from engine.render.context import activate, check_picture_size
+from engine.render.dots import LandmarkDots
+from engine.render.lighting import STUDIO, Lighting
+from engine.render.maps import SurfaceMaps, maps_from_attachments
+from engine.render.mesh_buffers import CLAY, MeshBuffers, Surface
+from engine.render.photo_texture import PhotoSource, PhotoTexture
+from engine.render.program import Program, load_program
+from engine.render.screen import Compositor
+from engine.render.targets import Layer, MapTargets, PictureTargets, download
+from engine.render.view import View, view_of
+from engine.types import F32, F64, I32, U8, Camera, check_array
+
+__all__ = ["MeshRenderer", "PhotoSource", "RenderMode", "Surface"]
+
+
+class RenderMode(StrEnum):
+    """What the mesh looks like."""
+
+    SHADED = "shaded"
+    WIREFRAME = "wireframe"
+    HEAD_NORMALS = "head-normals"
+    VIEW_NORMALS = "view-normals"
+    LANDMARKS = "landmarks"
+    TEXTURE = "texture"
+
+
+_WIRE_UNIFORMS = {
+    "u_line_colour": (0.62, 0.95, 1.0),
+    "u_line_width_px": 1.0,
+    "u_fill_opacity": 0.10,
+    "u_dense_px": 5.0,
+}
+_TEXTURE_UNIFORMS = {
+    "u_grazing": (0.12, 0.34),
+    "u_neutral_albedo": linear_from_srgb(np.array(CLAY, np.float32)),
+}
+
+
+class MeshRenderer:
+    """Draws one mesh topology; made, used and released in its context's thread."""
+
+    def __init__(
+        self,
+        ctx: moderngl.Context,
+        faces: I32,
+        *,
+        surface: Surface | None = None,
+        lighting: Lighting = STUDIO,
+        samples: int = 4,
+    ) -> None:
+        """Compile the shaders and make the buffers.
+
+        Args:
+            faces: (F, 3) counter-clockwise seen from outside; back faces are not drawn.
+            surface: colour, opacity and gloss by vertex; clay where it says nothing.
+            samples: for each pixel, against jagged edges: 4 (all devices have it), or 0 for none.
+        Raises:
+            ProviderError: if a shader does not compile here.
+            ValueError: if faces are empty or negative, surface has too few vertices, or samples
+                is neither.
+        """
+        if samples not in (0, 4):
+            raise ValueError(f"samples: {samples}, expected 0 or 4")
+        activate(ctx)
+        self._ctx = ctx
+        self._samples = samples
+        self._mesh = MeshBuffers(ctx, faces, surface or Surface())
+        shaded = load_program(ctx, "mesh.vert", "shaded.frag")
+        wireframe = load_program(ctx, "mesh.vert", "wireframe.frag")
+        normals = load_program(ctx, "mesh.vert", "normals.frag")
+        texture = load_program(ctx, "texture.vert", "texture.frag")
+        shaded.set(lighting.uniforms())
+        wireframe.set(_WIRE_UNIFORMS)
+        texture.set({**lighting.uniforms(), **_TEXTURE_UNIFORMS})
+        self._programs = {
+            RenderMode.SHADED: shaded,
+            RenderMode.WIREFRAME: wireframe,
+            RenderMode.HEAD_NORMALS: normals,
+            RenderMode.VIEW_NORMALS: normals,
+            RenderMode.TEXTURE: texture,
+        }
+        self._maps_program = load_program(ctx, "mesh.vert", "maps.frag")
+        self._maps_program.set({"u_depth_axis": (0.0, 0.0, -1.0)})
+        self._compositor = Compositor(ctx)
+        self._dots = LandmarkDots(ctx)
+        self._photo_texture = PhotoTexture(ctx)
+        self._targets: PictureTargets | None = None
+        self._map_targets: MapTargets | None = None
+
+    def draw(
+        self,
+        camera: Camera,
+        vertices: F32,
+        R: F64,
+        t: F64,
+        *,
+        mode: RenderMode,
+        background: U8 | None,
+        opacity: float = 1.0,
+        landmarks_px: F32 | None = None,
+        texture_from: PhotoSource | None = None,
+    ) -> None:
+        """Draw a picture of the camera's size into an own framebuffer.
+
+        Args:
+            vertices: (V, 3) metres, model frame, at least as many as faces name.
+            R, t: (3, 3), (3,) metres, view from model.
+            background: (H, W, 3) of the camera's size; None: transparent black.
+            opacity: 0..1 of the mesh or the dots.
+            landmarks_px: (N, 2) px, y down; drawn in LANDMARKS mode, which draws no mesh.
+            texture_from: what TEXTURE mode takes colours from; by default the background, which
+                then shows the head in this same pose.
+        Raises:
+            ProviderError: if the picture is larger than this device can draw.
+            ValueError: if sizes do not fit, values are not finite, or TEXTURE has no photo.
+        """
+        activate(self._ctx)
+        targets = self._fit_targets(camera)
+        if background is not None:
+            check_array("background", background, (camera.height, camera.width, 3), np.uint8)
+        targets.begin(background)
+        view = None if mode is RenderMode.LANDMARKS else view_of(camera, vertices, R, t)
+        if view is not None:
+            if mode is RenderMode.TEXTURE:
+                if texture_from is None:
+                    if background is None:
+                        raise ValueError("TEXTURE mode needs a background or texture_from")
+                    texture_from = PhotoSource(background, camera, vertices, R, t)
+                self._programs[mode].set(self._photo_texture.prepare(texture_from, self._mesh))
+            layer = self._draw_layer(targets, view, vertices, mode)
+            self._compositor.put_over(targets, layer, view.window, opacity)
+        if mode is RenderMode.LANDMARKS and landmarks_px is not None:
+            self._dots.draw(targets.picture, camera, landmarks_px, opacity)
+
+    def _fit_targets(self, camera: Camera) -> PictureTargets:
+        size = (camera.width, camera.height)
+        if self._targets is None or self._targets.size != size:
+            check_picture_size(self._ctx, *size)
+            if self._targets is not None:
+                self._targets.release()
+                self._targets = None
+            self._targets = PictureTargets(self._ctx, *size, self._samples)
+        return self._targets
+
+    def _draw_layer(
+        self, targets: PictureTargets, view: View, vertices: F32, mode: RenderMode
+    ) -> Layer:
+        program = self._programs[mode]
+        self._place(program, view)
+        if mode in (RenderMode.HEAD_NORMALS, RenderMode.VIEW_NORMALS):
+            is_head = mode is RenderMode.HEAD_NORMALS
+            program.set({"u_shown_from_head": np.eye(3) if is_head else view.rotation})
+        corners = mode is RenderMode.WIREFRAME
+        self._mesh.write(vertices, corners=corners)
+        layer = targets.layer_for(view.window)
+        layer.begin(view.window, targets.size)
+        self._set_mesh_state()
+        self._mesh.render(program, corners=corners)
+        return layer
+
+    @staticmethod
+    def _place(program: Program, view: View) -> None:
+        program.set(
+            {
+                "u_view_from_model": view.view_from_model,
+                "u_clip_from_view": view.clip_from_view,
+            }
+        )
+
+    def _set_mesh_state(self) -> None:
+        # All that matters is set each time: Qt's painter leaves its own behind.
+        self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._ctx.depth_func = "<"
+        self._ctx.front_face = "ccw"
+        self._ctx.cull_face = "back"
+        self._ctx.wireframe = False
+
+    def read(self, *, alpha: bool = False) -> U8:
+        """The finished picture, (H, W, 3), or (H, W, 4) with alpha that is not multiplied in.
+
+        Raises: ValueError: if nothing was drawn yet.
+        """
+        targets = self._drawn()
+        activate(self._ctx)
+        pixels = download(targets.picture, 4 if alpha else 3)
+        if not alpha:
+            return pixels
+        partial = (pixels[..., 3] > 0) & (pixels[..., 3] < 255)
+        shares = pixels[partial][:, 3:] / np.float32(255.0)
+        pixels[partial, :3] = np.minimum(pixels[partial][:, :3] / shares + 0.5, 255.0)
+        return pixels
+
+    @property
+    def texture(self) -> moderngl.Texture:
+        """The finished picture, RGBA multiplied by alpha, bottom row first."""
+        return self._drawn().texture
+
+    def _drawn(self) -> PictureTargets:
+        if self._targets is None:
+            raise ValueError("nothing was drawn yet: call draw() first")
+        return self._targets
+
+    def blit_to(
+        self, framebuffer: moderngl.Framebuffer, viewport: tuple[int, int, int, int]
+    ) -> None:
+        """Scale the finished picture into a rectangle of framebuffer (x, y, w, h; px, y up)."""
+        texture = self.texture
+        activate(self._ctx)
+        self._compositor.show(texture, framebuffer, viewport)
+
+    def render_maps(self, camera: Camera, vertices: F32, R: F64, t: F64) -> SurfaceMaps:
+        """What the camera sees at the centre of each pixel, as data; opacity has no say here.
+
+        Args and Raises: as for `draw`.
+        """
+        activate(self._ctx)
+        targets = self._fit_map_targets(camera)
+        targets.framebuffer.use()
+        targets.framebuffer.clear()
+        if (view := view_of(camera, vertices, R, t)) is not None:
+            self._mesh.write(vertices, corners=True)
+            self._place(self._maps_program, view)
+            self._set_mesh_state()
+            self._mesh.render(self._maps_program, corners=True)
+        return maps_from_attachments(*targets.read())
+
+    def _fit_map_targets(self, camera: Camera) -> MapTargets:
+        size = (camera.width, camera.height)
+        if self._map_targets is None or self._map_targets.size != size:
+            check_picture_size(self._ctx, *size)
+            if self._map_targets is not None:
+                self._map_targets.release()
+                self._map_targets = None
+            self._map_targets = MapTargets(self._ctx, *size)
+        return self._map_targets
+
+    def unset_uniforms(self) -> dict[str, list[str]]:
+        """Uniforms that no draw has set yet, by program; programs without any left out."""
+        named = {program.name: program.unset() for program in self._all_programs()}
+        return {name: missing for name, missing in named.items() if missing}
+
+    def _all_programs(self) -> list[Program]:
+        passes = (self._dots.program, self._photo_texture.program, self._maps_program)
+        return [*self._programs.values(), *passes, *self._compositor.programs]
+
+    def release(self) -> None:
+        """Free everything on the GPU; the renderer is of no use afterwards."""
+        activate(self._ctx)
+        self._mesh.release()
+        for program in {id(p): p for p in (*self._programs.values(), self._maps_program)}.values():
+            program.release()
+        for part in (self._compositor, self._dots, self._photo_texture):
+            part.release()
+        for targets in (self._targets, self._map_targets):
+            if targets is not None:
+                targets.release()
+        self._targets = self._map_targets = None
