@@ -111,7 +111,7 @@ install_cpu_torch() {
 }
 
 pip_install() {
-    .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check \
+    .venv/bin/python -m pip install --quiet --quiet --no-input --disable-pip-version-check \
         --no-warn-script-location --root-user-action=ignore "$@"
 }
 
@@ -121,7 +121,7 @@ install_python_packages() {
     # Both onnxruntime wheels fill the same folder: never both.
     [ "$device" = cpu ] && other=onnxruntime-gpu || other=onnxruntime
     if .venv/bin/python -m pip show --quiet "$other" 2>/dev/null; then
-        .venv/bin/python -m pip uninstall --quiet --yes onnxruntime onnxruntime-gpu
+        .venv/bin/python -m pip uninstall --quiet --quiet --yes onnxruntime onnxruntime-gpu
     fi
     extras=$device
     if [ "$purpose" = dev ]; then

@@ -1,0 +1,1 @@
+"""The program: command line and window. May import engine; engine never imports app."""

@@ -1,0 +1,46 @@
+"""`n2f live`: the window on a source."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["live"]
+
+
+def live(
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            "-s",
+            help="webcam:N, a video, a picture, a folder of pictures, an rtsp:// or http:// "
+            "address, or synthetic. Default: the first camera, else the sample clip.",
+        ),
+    ] = None,
+    method: Annotated[str, typer.Option(help="How the head is fitted.")] = "landmarks",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Head model (.npz, FLAME .pkl or .zip). Default: the bundled one."),
+    ] = None,
+    faces: Annotated[int, typer.Option(min=1, max=8, help="How many faces to follow.")] = 1,
+    screenshot: Annotated[
+        Path | None, typer.Option(help="Write a picture of the window to this PNG, then quit.")
+    ] = None,
+    after: Annotated[
+        int, typer.Option(min=1, help="Fitted frames to show before the screenshot.")
+    ] = 60,
+) -> None:
+    """Track a face in a window."""
+    from app.cli.choices import checked_method
+    from app.live import LiveSettings, run_window
+
+    settings = LiveSettings(
+        source=source,
+        method=checked_method(method),
+        model=model,
+        n_faces=faces,
+        screenshot=screenshot,
+        screenshot_after=after,
+    )
+    raise typer.Exit(run_window(settings))

@@ -1,0 +1,170 @@
+"""The picture: a QOpenGLWidget that hosts engine.render. All GL is made, used and freed here."""
+
+from types import TracebackType
+from typing import Self
+
+import moderngl
+import numpy as np
+
+from app.qt import QOpenGLContext, QOpenGLWidget, QSize, QWidget
+from app.theme import CANVAS_RGB
+from app.view import View
+from engine.flame.model import HeadModel
+from engine.frames import default_camera
+from engine.render.renderer import MeshRenderer, RenderMode
+from engine.types import U8, Frame, Reconstruction
+
+__all__ = ["OverlayWidget", "letterbox"]
+
+_NOTHING = np.zeros((3, 3), np.float32)
+"""Vertices where no head is drawn."""
+
+
+class _QtLoader:
+    """Finds GL functions through Qt, which knows its own context on GLX, EGL, WGL and CGL."""
+
+    def __init__(self, context: QOpenGLContext) -> None:
+        self._context = context
+
+    def load_opengl_function(self, name: str) -> int:
+        address = self._context.getProcAddress(name.encode())
+        return int(address) if address is not None else 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Qt makes contexts current, not moderngl."""
+
+    def release(self) -> None:
+        """The context is Qt's."""
+
+
+def letterbox(canvas: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The largest rectangle of the picture's shape in the middle of the canvas.
+
+    Args: canvas, picture: width, height px.
+    Returns: x, y, width, height px, each side at least 1.
+    """
+    scale = min(canvas[0] / picture[0], canvas[1] / picture[1])
+    width, height = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+    return (canvas[0] - width) // 2, (canvas[1] - height) // 2, width, height
+
+
+class OverlayWidget(QOpenGLWidget):
+    """Shows the frame of a view with its heads drawn over it."""
+
+    def __init__(self, model: HeadModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._ctx: moderngl.Context | None = None
+        self._renderer: MeshRenderer | None = None
+        self._view: View | None = None
+        self._stale = True  # the renderer's picture is not of the present view and settings
+        self.mode = RenderMode.SHADED
+        self.opacity = 0.85
+        self.mirrored = False
+        self.n_painted = 0
+        """Pictures that reached the screen."""
+
+    def show_view(self, view: View) -> None:
+        """Draw this view from now on."""
+        self._view = view
+        self._repaint()
+
+    def set_mode(self, mode: RenderMode) -> None:
+        self.mode = mode
+        self._repaint()
+
+    def set_opacity(self, opacity: float) -> None:
+        """opacity: 0..1 of the head."""
+        self.opacity = opacity
+        self._repaint()
+
+    def set_mirrored(self, mirrored: bool) -> None:
+        """Show everything the other way round, as a mirror does."""
+        self.mirrored = mirrored
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(960, 640)
+
+    def initializeGL(self) -> None:
+        # Runs again after the widget moved to another window: everything is made anew.
+        self.context().aboutToBeDestroyed.connect(self._free)
+        # Not create_context(): for a second Qt widget it falls back to GLX and fails on EGL.
+        moderngl.init_context(loader=_QtLoader(QOpenGLContext.currentContext()))
+        self._ctx = moderngl.get_context()
+        self._ctx.gc_mode = "context_gc"
+        self._renderer = MeshRenderer(self._ctx, self._model.faces)
+        self._stale = True
+
+    def paintGL(self) -> None:
+        if self._ctx is None or self._renderer is None:
+            return
+        frame = self._view.frame if self._view is not None else None
+        if frame is not None and self._stale:
+            self._draw(self._renderer, frame)
+            self._stale = False
+        # Qt draws into a framebuffer of its own, another one after each resize.
+        screen = self._ctx.detect_framebuffer(self.defaultFramebufferObject())
+        ratio = self.devicePixelRatioF()
+        size = (max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+        screen.use()
+        self._ctx.scissor = None
+        screen.clear(*CANVAS_RGB, 1.0, viewport=(0, 0, *size))
+        if frame is not None:
+            place = letterbox(size, self._renderer.texture.size)
+            self._renderer.blit_to(screen, place, mirrored=self.mirrored)
+            self.n_painted += 1
+        self._ctx.gc()
+
+    def _repaint(self) -> None:
+        self._stale = True
+        self.update()
+
+    def _draw(self, renderer: MeshRenderer, frame: Frame) -> None:
+        """Put frame and heads into the renderer's own framebuffer."""
+        faces = self._view.faces if self._view is not None else ()
+        if not faces:
+            height, width = frame.image.shape[:2]
+            renderer.draw(
+                default_camera(width, height),
+                _NOTHING,
+                np.eye(3),
+                np.zeros(3),
+                mode=RenderMode.LANDMARKS,  # without landmarks: the frame alone
+                background=frame.image,
+            )
+            return
+        picture = frame.image
+        for i, face in enumerate(faces):
+            if i:
+                picture = renderer.read()
+            self._draw_face(renderer, face, picture)
+
+    def _draw_face(self, renderer: MeshRenderer, face: Reconstruction, picture: U8) -> None:
+        renderer.draw(
+            face.camera,
+            face.vertices,
+            face.params.R,
+            face.params.t,
+            mode=self.mode,
+            background=picture,
+            opacity=self.opacity,
+            landmarks_px=face.landmarks68_px,
+        )
+
+    def _free(self) -> None:
+        self.makeCurrent()
+        if self._renderer is not None:
+            self._renderer.release()
+        if self._ctx is not None:
+            self._ctx.gc()
+        self._renderer = self._ctx = None
+        self.doneCurrent()

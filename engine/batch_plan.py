@@ -1,0 +1,129 @@
+"""Which inputs a batch has and what their outputs are called, decided before any work."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import CaptureError, OutputError
+from engine.files import replacing
+from engine.io.image import IMAGE_SUFFIXES, natural_key
+from engine.io.video import VIDEO_SUFFIXES
+from engine.source_factory import is_video_file
+
+__all__ = ["Job", "Record", "check_output_folder", "plan_jobs", "read_record", "write_record"]
+
+FACE_MARK = ".face"
+"""STEM.face2.npz holds the second face of STEM; no STEM may look like that itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input file and the stem of its outputs."""
+
+    path: Path
+    is_video: bool
+    stem: str
+    problem: str | None = None  # why it cannot even be looked at, e.g. an empty folder
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept beside the outputs of an input, as STEM.json, so that a batch can go on."""
+
+    input: str  # absolute path
+    size: int  # bytes
+    modified_ns: int
+    settings: dict[str, str | int]  # what the outputs depend on
+    status: str
+    message: str
+    stage_ms: dict[str, float]
+    outputs: tuple[str, ...]  # file names in the output folder
+
+
+def check_output_folder(out: Path, inputs: Iterable[Path]) -> None:
+    """Make the folder and see that it can be written and holds no input.
+
+    Raises: OutputError.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{out} cannot be written: {error.strerror or error}; choose another folder with --out"
+        ) from error
+    for path in inputs:
+        folder = path if path.is_dir() else path.parent
+        if folder.resolve() == out.resolve():
+            raise OutputError(
+                f"{out} is where the input {path} lies, which outputs could replace; "
+                "choose another folder with --out"
+            )
+
+
+def plan_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
+    """The files to fit, each once, in the order given; a folder stands for the files in it.
+
+    A stem is the input's own. Where two inputs share it, the later one (or the one that was not
+    there in an earlier run into the same folder) gets its folder's name in front, or a hash behind.
+    """
+    owners: dict[str, Path] = {}
+    jobs: list[Job] = []
+    for path in inputs:
+        try:
+            files = _files_in(path) if path.is_dir() else [path]
+        except CaptureError as error:
+            jobs.append(Job(path, False, path.name, problem=str(error)))
+            continue
+        for file in files:
+            absolute = file.resolve()
+            if absolute not in owners.values():
+                stem = _free_stem(absolute, out, owners)
+                owners[stem] = absolute
+                jobs.append(Job(file, is_video_file(file), stem))
+    return jobs
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        entries = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    except OSError as error:
+        raise CaptureError(
+            f"{folder} cannot be listed: {error.strerror}; check its permissions"
+        ) from error
+    known = [p for p in entries if p.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES]
+    if not known:
+        raise CaptureError(f"{folder} holds no picture and no video; name a folder that does")
+    return sorted(known, key=lambda p: natural_key(p.name))
+
+
+def _free_stem(absolute: Path, out: Path, owners: dict[str, Path]) -> str:
+    plain = absolute.stem.replace(FACE_MARK, "_face")
+    if plain == "summary":  # summary.json is the batch's own
+        plain = "summary_"
+    digest = hashlib.sha256(str(absolute).encode()).hexdigest()[:8]
+    for stem in (plain, f"{absolute.parent.name}_{plain}"):
+        record = read_record(out, stem)
+        if stem not in owners and (record is None or record.input == str(absolute)):
+            return stem
+    return f"{plain}_{digest}"
+
+
+def read_record(out: Path, stem: str) -> Record | None:
+    """What an earlier run left about an input; None where there is nothing (readable)."""
+    try:
+        fields = json.loads((out / f"{stem}.json").read_text())
+        return Record(**{**fields, "outputs": tuple(fields["outputs"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def write_record(out: Path, stem: str, record: Record) -> None:
+    """Leave word of an input that is done, after its outputs. Raises: OutputError."""
+    fields = {name: getattr(record, name) for name in Record.__slots__}
+    with replacing(out / f"{stem}.json") as temporary:
+        temporary.write_text(json.dumps(fields, indent=1) + "\n")

@@ -1,0 +1,53 @@
+"""Opens a source by what a person calls it."""
+
+from pathlib import Path
+
+from engine.errors import CaptureError
+from engine.flame.model import HeadModel
+from engine.io.camera import CameraSource
+from engine.io.image import IMAGE_SUFFIXES, ImageSource, list_images
+from engine.io.source import Source
+from engine.io.stream import StreamSource, is_url
+from engine.io.video import VIDEO_SUFFIXES, VideoSource
+from engine.sources import SyntheticSource
+
+__all__ = ["is_video_file", "open_source"]
+
+
+def open_source(spec: str, model: HeadModel) -> Source:
+    """Open a source.
+
+    Args:
+        spec: webcam:N, synthetic, an rtsp:// or http:// address, a video, a picture, or a folder
+            of pictures.
+        model: the head that "synthetic" shows.
+    Raises: CaptureError: if spec names nothing that can be opened.
+    """
+    if spec == "synthetic":
+        return SyntheticSource(model)
+    if spec.startswith("webcam:"):
+        return CameraSource(_camera_index(spec))
+    if is_url(spec):
+        return StreamSource(spec)
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        return ImageSource(list_images(path), path.name or spec)
+    if not path.exists():
+        raise CaptureError(
+            f"{spec} does not exist; give webcam:N, synthetic, an rtsp:// or http:// address, "
+            "or an existing video, picture or folder"
+        )
+    return VideoSource(path) if is_video_file(path) else ImageSource([path])
+
+
+def is_video_file(path: Path) -> bool:
+    """Whether a file is to be read as a video: by its suffix, else by not being a picture's."""
+    suffix = path.suffix.lower()
+    return suffix in VIDEO_SUFFIXES or suffix not in IMAGE_SUFFIXES
+
+
+def _camera_index(spec: str) -> int:
+    number = spec.removeprefix("webcam:")
+    if not number.isdecimal():
+        raise CaptureError(f"{spec!r} names no camera; expected webcam:0, webcam:1, ...")
+    return int(number)

@@ -1,0 +1,84 @@
+"""Sources and fitters for tests of the worker and the window: no camera, no MediaPipe."""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from engine.errors import CaptureError
+from engine.frames import default_camera
+from engine.types import N_MEDIAPIPE, FaceCrop, FlameParams, Frame, Reconstruction
+
+SIZE = (64, 48)  # width, height px
+
+
+def grey_frame(index: int, grey: int = 128, t_ns: int = 0) -> Frame:
+    width, height = SIZE
+    return Frame(np.full((height, width, 3), grey, np.uint8), index, t_ns)
+
+
+def triangle_head(frame: Frame) -> Reconstruction:
+    """A "head" of one large triangle, facing the camera 1 m in front of it."""
+    height, width = frame.image.shape[:2]
+    params = FlameParams.neutral("0" * 64, 1, 1).with_values(t=np.array([0.0, 0.0, -1.0]))
+    crop = FaceCrop(
+        np.zeros((8, 8, 3), np.uint8), np.eye(2, 3), np.zeros((N_MEDIAPIPE, 2), np.float32), 1.0
+    )
+    vertices = np.array([[-0.2, -0.2, 0], [0.2, -0.2, 0], [0, 0.3, 0]], np.float32)
+    landmarks = np.full((68, 2), (width / 2, height / 2), np.float32)
+    return Reconstruction(
+        frame_index=frame.index,
+        t_ns=frame.t_ns,
+        params=params,
+        camera=default_camera(width, height),
+        vertices=vertices,
+        crop=crop,
+        landmarks68_px=landmarks,
+        landmark_rms=0.01,
+        quality=1.0,
+        stage_ms={"crop": 4.0, "fit": 2.0},
+    )
+
+
+class FakeSource:
+    """Frames one by one; may fail at one, and may be live."""
+
+    def __init__(
+        self, n_frames: int, *, is_live: bool = False, fails_at: int | None = None
+    ) -> None:
+        self.name = "fake"
+        self.is_live = is_live
+        self.n_frames: int | None = None if is_live else n_frames
+        self.closed_in: str | None = None
+        self._n, self._fails_at, self._index = n_frames, fails_at, 0
+
+    def read(self) -> Frame | None:
+        if self._index == self._fails_at:
+            raise CaptureError("fake stopped giving pictures; check its cable")
+        if self._index == self._n:
+            return None
+        self._index += 1
+        return grey_frame(self._index - 1, t_ns=self._index * 1_000_000)
+
+    def close(self) -> None:
+        self.closed_in = threading.current_thread().name
+
+
+class FakeFitter:
+    """One face in every frame, or none; remembers how it was treated."""
+
+    def __init__(self, *, sees_face: bool = True) -> None:
+        self.sees_face = sees_face
+        self.events: list[str] = []
+        self.before_run: Callable[[Frame], None] = lambda frame: None
+
+    def run_all(self, frame: Frame) -> list[Reconstruction]:
+        self.before_run(frame)
+        self.events.append(f"run {frame.index}")
+        return [triangle_head(frame)] if self.sees_face else []
+
+    def reset(self) -> None:
+        self.events.append("reset")
+
+    def close(self) -> None:
+        self.events.append(f"close in {threading.current_thread().name}")
