@@ -213,12 +213,16 @@ class MeshRenderer:
         return self._targets
 
     def blit_to(
-        self, framebuffer: moderngl.Framebuffer, viewport: tuple[int, int, int, int]
+        self,
+        framebuffer: moderngl.Framebuffer,
+        viewport: tuple[int, int, int, int],
+        *,
+        mirrored: bool = False,
     ) -> None:
         """Scale the finished picture into a rectangle of framebuffer (x, y, w, h; px, y up)."""
         texture = self.texture
         activate(self._ctx)
-        self._compositor.show(texture, framebuffer, viewport)
+        self._compositor.show(texture, framebuffer, viewport, mirrored=mirrored)
 
     def render_maps(self, camera: Camera, vertices: F32, R: F64, t: F64) -> SurfaceMaps:
         """What the camera sees at the centre of each pixel, as data; opacity has no say here.

@@ -52,8 +52,11 @@ class Compositor:
         picture: moderngl.Texture,
         framebuffer: moderngl.Framebuffer,
         viewport: tuple[int, int, int, int],
+        *,
+        mirrored: bool = False,
     ) -> None:
         """Scale picture into viewport (x, y, width, height; px, y up) of framebuffer."""
+        self._blit.set({"u_across": (-1.0, 1.0) if mirrored else (1.0, 0.0)})
         shrinks = viewport[2] < _SHRINKS * picture.width
         if shrinks:
             picture.build_mipmaps()
