@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from engine.flame.normals import face_vectors
+from engine.flame.normals import face_vectors, vertex_normals
 from engine.types import F64, I32, Bool
 
-__all__ = ["Surface", "SurfacePoints", "closest_on_triangles", "unit_rows"]
+__all__ = ["Surface", "SurfacePoints", "closest_on_triangles", "smooth_normals", "unit_rows"]
 
 _CANDIDATES = 24
 
@@ -25,7 +25,7 @@ class SurfacePoints:
     faces_idx: I32  # (N,) rows of the mesh's faces
     bary: F64  # (N, 3) weights of the corners, sum 1
     points: F64  # (N, 3) metres
-    facing: F64  # (N,) cosine between the query's normal and the triangle's
+    facing: F64  # (N,) cosine between the query's normal and the surface's
 
 
 def unit_rows(vectors: F64) -> F64:
@@ -44,6 +44,7 @@ class Surface:
         self._corners = np.asarray(vertices, np.float64)[faces[self._rows]]
         vectors = face_vectors(vertices.astype(np.float32), faces[self._rows])
         self._normals = unit_rows(np.asarray(vectors, np.float64))
+        self._corner_normals = smooth_normals(vertices, faces)[faces[self._rows]]
         self._trees: dict[float, Any] = {}
 
     def closest(self, points: F64, normals: F64, normal_scale: float) -> SurfacePoints:
@@ -62,7 +63,8 @@ class Surface:
         bary = closest_on_triangles(points[:, None], self._corners[candidates])
         on_surface = np.einsum("nkc,nkcd->nkd", bary, self._corners[candidates])
         away = ((on_surface - points[:, None]) ** 2).sum(axis=2)
-        turned = ((self._normals[candidates] - normals[:, None]) ** 2).sum(axis=2)
+        smooth = np.einsum("nkc,nkcd->nkd", bary, self._corner_normals[candidates])
+        turned = ((smooth - normals[:, None]) ** 2).sum(axis=2)
         best = np.argmin(away + normal_scale**2 * turned, axis=1)
         row = np.arange(len(points))
         chosen = candidates[row, best]
@@ -70,7 +72,7 @@ class Surface:
             faces_idx=self._rows[chosen].astype(np.int32),
             bary=bary[row, best],
             points=on_surface[row, best],
-            facing=(self._normals[chosen] * normals).sum(axis=1),
+            facing=(unit_rows(smooth[row, best]) * normals).sum(axis=1),
         )
 
     def _tree(self, normal_scale: float) -> Any:  # noqa: ANN401  (scipy has no types)
@@ -78,6 +80,11 @@ class Surface:
             features = np.hstack([self._corners.mean(axis=1), normal_scale * self._normals])
             self._trees[normal_scale] = cKDTree(features)
         return self._trees[normal_scale]
+
+
+def smooth_normals(vertices: F64, faces: I32) -> F64:
+    """(V, 3) unit vertex normals in double precision; zero where a vertex has no triangle."""
+    return unit_rows(np.asarray(vertex_normals(vertices.astype(np.float32), faces), np.float64))
 
 
 def closest_on_triangles(points: F64, corners: F64) -> F64:

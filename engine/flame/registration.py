@@ -13,11 +13,10 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.linalg import splu
 
-from engine.flame.closest import Surface, unit_rows
-from engine.flame.normals import VertexNormals
+from engine.flame.closest import Surface, smooth_normals
 from engine.types import F64, I32, Bool
 
-__all__ = ["Similarity", "align", "bend", "edges_of", "fit_similarity", "normals_of"]
+__all__ = ["Similarity", "align", "bend", "edges_of", "fit_similarity"]
 
 _ALIGN_ROUNDS = 25
 _ALIGN_KEEP = 0.8  # of the matches: ears, hair lines and necks differ too much to count
@@ -56,12 +55,6 @@ def fit_similarity(source: F64, target: F64, weights: F64) -> Similarity:
     R = (U * signs) @ Vt
     scale = float((sizes * signs).sum() / (share @ (s**2).sum(axis=1)))
     return Similarity(scale, R, centre_t - scale * R @ centre_s)
-
-
-def normals_of(vertices: F64, faces: I32) -> F64:
-    """(V, 3) unit vertex normals in double precision."""
-    found = VertexNormals(faces, len(vertices))(vertices.astype(np.float32))
-    return unit_rows(np.asarray(found, np.float64))
 
 
 def align(vertices: F64, normals: F64, eyes: F64, surface: Surface, target_eyes: F64) -> Similarity:
@@ -104,7 +97,7 @@ def bend(vertices: F64, faces: I32, surface: Surface, trust: F64, rim: Bool) -> 
     smooth = _smoothness(len(vertices), faces)
     moved = vertices
     for stiffness, normal_scale in zip(_STIFFNESS, _NORMAL_SCALE_M, strict=True):
-        match = surface.closest(moved, normals_of(moved, faces), normal_scale)
+        match = surface.closest(moved, smooth_normals(moved, faces), normal_scale)
         away = np.linalg.norm(match.points - moved, axis=1)
         far = max(_FAR * float(np.median(away)), _FAR_MIN_M)
         at_rim = (rim[match.faces_idx] & (np.roll(match.bary, 1, axis=1) < 1e-6)).any(axis=1)

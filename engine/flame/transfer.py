@@ -14,9 +14,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from engine.errors import AssetError
-from engine.flame.closest import Surface, unit_rows
+from engine.flame.closest import Surface, smooth_normals, unit_rows
 from engine.flame.model import JOINTS, REGIONS, Contour, HeadModel, Landmarks
-from engine.flame.registration import align, bend, edges_of, normals_of
+from engine.flame.registration import align, bend, edges_of
 from engine.types import F32, F64, I32, Bool
 
 __all__ = ["IRIS_LEFT", "IRIS_RIGHT", "Eyeball", "Transferred", "find_eyeballs", "transfer"]
@@ -25,6 +25,7 @@ IRIS_RIGHT, IRIS_LEFT = 468, 473
 """MediaPipe's iris centres; the four points that follow each lie on the iris' rim."""
 
 _INNER = ("eyeballs", "teeth")  # regions of the reference that are no skin
+_HIDDEN = ("mouth_inside", "eye_sockets")  # skin that another head may not have
 _FACE_TRUST, _OTHER_TRUST = 1.0, 0.2
 _CARRY_SCALE_M = 0.006  # what a normal difference of 1 is worth when points are carried over
 _LABEL_SCALE_M = 0.003
@@ -131,13 +132,15 @@ def _lay_over(reference: HeadModel, surface: Surface, eyes: F64, rim: Bool) -> _
     face[reference.regions["face"]] = True
     face &= skin
     own_eyes = _eye_joints(reference.J_regressor, vertices)
-    normals = normals_of(vertices, skin_faces)
+    normals = smooth_normals(vertices, skin_faces)
     placed = align(vertices[face], normals[face], own_eyes, surface, eyes)
     start = placed.apply(vertices)
     trust = np.full(len(vertices), _OTHER_TRUST)
     trust[face], trust[~skin] = _FACE_TRUST, 0.0
+    for name in _HIDDEN:
+        trust[reference.regions.get(name, [])] = 0.0
     bent = np.where(skin[:, None], bend(start, skin_faces, surface, trust, rim), start)
-    normals = normals_of(bent, skin_faces)
+    normals = smooth_normals(bent, skin_faces)
     match = surface.closest(bent[face], normals[face], _CARRY_SCALE_M)
     residual = float(np.linalg.norm(match.points - bent[face], axis=1).mean())
     return _Laid(bent, normals, skin, 1000.0 * residual)
@@ -229,7 +232,7 @@ def _regions(
     balls: tuple[Eyeball, Eyeball] | None,
 ) -> dict[str, I32]:
     """Each vertex takes the regions of the nearest reference vertex that faces the same way."""
-    normals = normals_of(vertices, faces)
+    normals = smooth_normals(vertices, faces)
     own = np.flatnonzero(laid.skin)
     tree: Any = cKDTree(np.hstack([laid.vertices, _LABEL_SCALE_M * laid.normals])[own])
     _, nearest = tree.query(np.hstack([vertices, _LABEL_SCALE_M * normals]))
