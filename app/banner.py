@@ -21,15 +21,15 @@ class Banner(QFrame):
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._button = QPushButton()
-        self._button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._button.clicked.connect(lambda: self._act())
+        self.button = QPushButton()
+        self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.button.clicked.connect(lambda: self._act())
         self._act: Callable[[], None] = lambda: None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 10, 16, 10)
         layout.setSpacing(14)
         layout.addWidget(self._label)
-        layout.addWidget(self._button)
+        layout.addWidget(self.button)
         self.hide()
 
     @property
@@ -44,14 +44,14 @@ class Banner(QFrame):
     def show_problem(self, text: str, button: str, act: Callable[[], None]) -> None:
         """Something that failed, with the one thing that most likely helps."""
         self._act = act
-        self._button.setText(button)
+        self.button.setText(button)
         self._show(text, "error")
 
     def _show(self, text: str, kind: str) -> None:
         if (self.text, self.property("kind")) == (text, kind):
             return
         self._label.setText(text)
-        self._button.setVisible(kind == "error")
+        self.button.setVisible(kind == "error")
         self.setProperty("kind", kind)
         self.style().polish(self)  # the style sheet looks at "kind"
         self.show()
@@ -62,10 +62,12 @@ class Banner(QFrame):
         """Take the place that the parent's size gives."""
         layout, parent = self.layout(), self.parentWidget()
         widest = min(_MAX_WIDTH_PX, parent.width() - 2 * _MARGIN_PX)
-        button = self._button.sizeHint().width() + layout.spacing()
+        button = self.button.sizeHint().width() + layout.spacing()
         text_width = self._label.fontMetrics().horizontalAdvance(self._label.text()) + 48
-        extra = button if not self._button.isHidden() else 0
+        extra = button if not self.button.isHidden() else 0
         width = max(1, min(widest, text_width + extra))
         self.setFixedWidth(width)
-        self.setFixedHeight(layout.totalHeightForWidth(width))
+        wraps = layout.hasHeightForWidth()
+        hint = layout.totalSizeHint().height()
+        self.setFixedHeight(layout.totalHeightForWidth(width) if wraps else hint)
         self.move((parent.width() - width) // 2, _MARGIN_PX)

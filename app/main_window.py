@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import moderngl
+import numpy as np
+
 from app.banner import Banner
 from app.overlay_widget import OverlayWidget
 from app.qt import (
@@ -12,6 +15,7 @@ from app.qt import (
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
+    QImage,
     QKeySequence,
     QLabel,
     QMainWindow,
@@ -23,8 +27,8 @@ from app.qt import (
 from app.source_menu import SourceButton, file_request, sample_request
 from app.view import State, View
 from app.worker import Request
-from engine.flame.model import HeadModel
-from engine.render.renderer import RenderMode
+from engine.render.renderer import MeshRenderer, RenderMode
+from engine.types import U8
 
 __all__ = ["Commands", "MainWindow"]
 
@@ -55,7 +59,9 @@ class Commands:
 class MainWindow(QMainWindow):
     """Give it views with `show_view`; everything else goes out through `Commands`."""
 
-    def __init__(self, model: HeadModel, commands: Commands) -> None:
+    def __init__(
+        self, make_renderer: Callable[[moderngl.Context], MeshRenderer], commands: Commands
+    ) -> None:
         super().__init__()
         self._commands = commands
         self._request: Request | None = None
@@ -64,7 +70,7 @@ class MainWindow(QMainWindow):
         self.resize(1120, 760)
         self.setMinimumSize(560, 400)
         self.setAcceptDrops(True)
-        self.canvas = OverlayWidget(model)
+        self.canvas = OverlayWidget(make_renderer)
         self.setCentralWidget(self.canvas)
         self.banner = Banner(self.canvas)
         self.mode_actions: dict[RenderMode, QAction] = {}
@@ -95,6 +101,13 @@ class MainWindow(QMainWindow):
         self._show_banner(view)
         self._state_label.setText(_state_text(view))
         self._stats_label.setText(_stats_text(view))
+
+    def picture(self) -> U8:
+        """(H, W, 3) RGB: the window as it is on the screen."""
+        image = self.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+        height, width, stride = image.height(), image.width(), image.bytesPerLine()
+        rows = np.frombuffer(image.constBits().asstring(stride * height), np.uint8)
+        return rows.reshape(height, stride)[:, : 3 * width].reshape(height, width, 3).copy()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -1,5 +1,6 @@
 """The picture: a QOpenGLWidget that hosts engine.render. All GL is made, used and freed here."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -9,7 +10,6 @@ import numpy as np
 from app.qt import QOpenGLContext, QOpenGLWidget, QSize, QWidget
 from app.theme import CANVAS_RGB
 from app.view import View
-from engine.flame.model import HeadModel
 from engine.frames import default_camera
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import U8, Frame, Reconstruction
@@ -59,9 +59,14 @@ def letterbox(canvas: tuple[int, int], picture: tuple[int, int]) -> tuple[int, i
 class OverlayWidget(QOpenGLWidget):
     """Shows the frame of a view with its heads drawn over it."""
 
-    def __init__(self, model: HeadModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        make_renderer: Callable[[moderngl.Context], MeshRenderer],
+        parent: QWidget | None = None,
+    ) -> None:
+        """make_renderer: called whenever Qt gives the widget a new GL context."""
         super().__init__(parent)
-        self._model = model
+        self._make_renderer = make_renderer
         self._ctx: moderngl.Context | None = None
         self._renderer: MeshRenderer | None = None
         self._view: View | None = None
@@ -101,7 +106,7 @@ class OverlayWidget(QOpenGLWidget):
         moderngl.init_context(loader=_QtLoader(QOpenGLContext.currentContext()))
         self._ctx = moderngl.get_context()
         self._ctx.gc_mode = "context_gc"
-        self._renderer = MeshRenderer(self._ctx, self._model.faces)
+        self._renderer = self._make_renderer(self._ctx)
         self._stale = True
 
     def paintGL(self) -> None:

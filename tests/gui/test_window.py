@@ -1,0 +1,228 @@
+"""The window on a fake source and fitter: what is on the screen, what keys do, how it ends."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.qt import Qt
+from app.session import LiveSession
+from app.source_menu import sample_request
+from app.view import State, View
+from app.worker import Request
+from engine.errors import CaptureError
+from engine.io.source import Source
+from engine.render.renderer import MeshRenderer, RenderMode
+from engine.types import Frame
+from tests.unit.app.fakes import SIZE, FakeFitter, FakeSource, grey_frame, triangle_head
+
+pytestmark = [pytest.mark.gui, pytest.mark.gl]
+
+ONE_TRIANGLE = np.array([[0, 1, 2]], np.int32)
+WAIT_MS = 10_000
+FRAME_GREY = 128
+
+Open = Callable[[Callable[[str], Source], FakeFitter], LiveSession]
+
+
+@pytest.fixture
+def open_session(qtbot: QtBot) -> Iterator[Open]:
+    """Opens windows and closes them after the test; no thread may stay."""
+    sessions: list[LiveSession] = []
+
+    def open_window(open_source: Callable[[str], Source], fitter: FakeFitter) -> LiveSession:
+        def make_renderer(ctx: object) -> MeshRenderer:
+            return MeshRenderer(ctx, ONE_TRIANGLE)
+
+        sessions.append(LiveSession(make_renderer, lambda: fitter, open_source))
+        sessions[-1].start(Request("fake", "Fake source"))
+        window = sessions[-1].window
+        qtbot.addWidget(window)
+        with qtbot.waitActive(window, timeout=WAIT_MS):  # keys go to the active window only
+            window.activateWindow()
+        return sessions[-1]
+
+    yield open_window
+    for session in sessions:
+        session.window.close()
+        assert session.stopped_clean
+    assert not [t for t in threading.enumerate() if t.name.startswith("n2f")]
+
+
+def canvas_centre(session: LiveSession) -> np.ndarray:
+    """(3,) RGB in the middle of the picture."""
+    image = session.window.canvas.grabFramebuffer()
+    colour = image.pixelColor(image.width() // 2, image.height() // 2)
+    return np.array([colour.red(), colour.green(), colour.blue()])
+
+
+def wait_painted(qtbot: QtBot, session: LiveSession) -> None:
+    before = session.window.canvas.n_painted
+    session.window.canvas.update()
+    qtbot.waitUntil(lambda: session.window.canvas.n_painted > before, timeout=WAIT_MS)
+
+
+def wait_ended(qtbot: QtBot, session: LiveSession) -> None:
+    qtbot.waitUntil(lambda: "ended" in session.window.status_text, timeout=WAIT_MS)
+    wait_painted(qtbot, session)
+
+
+def test_the_frame_is_shown_as_it_is_where_there_is_no_face(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(3), FakeFitter(sees_face=False))
+    wait_ended(qtbot, session)
+    # Photo pixels go through untouched; scaling a flat picture changes nothing.
+    assert canvas_centre(session).tolist() == [FRAME_GREY] * 3
+    assert f"{SIZE[0]} x {SIZE[1]}" in session.window.status_text
+
+
+def test_number_keys_choose_the_mode_and_change_the_picture(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(3), FakeFitter())
+    wait_ended(qtbot, session)
+    window = session.window
+    qtbot.keyClick(window, Qt.Key.Key_BracketRight)
+    qtbot.keyClick(window, Qt.Key.Key_BracketRight)
+    assert window.canvas.opacity == 1.0
+    seen = {}
+    for key, mode in zip("123456", RenderMode, strict=True):
+        qtbot.keyClick(window, key)
+        assert window.canvas.mode is mode
+        assert window.mode_actions[mode].isChecked()
+        wait_painted(qtbot, session)
+        seen[mode] = canvas_centre(session)
+    # The triangle faces the camera with the head upright, so its normal (0, 0, 1) has one colour.
+    assert np.abs(seen[RenderMode.VIEW_NORMALS] - (128, 128, 255)).max() <= 2  # rounding
+    assert np.abs(seen[RenderMode.HEAD_NORMALS] - (128, 128, 255)).max() <= 2
+    assert seen[RenderMode.SHADED].tolist() != seen[RenderMode.VIEW_NORMALS].tolist()
+
+
+def test_bracket_keys_change_the_opacity_in_steps_and_stop_at_the_ends(
+    qtbot: QtBot, open_session: Open
+):
+    session = open_session(lambda spec: FakeSource(3), FakeFitter())
+    wait_ended(qtbot, session)
+    window = session.window
+    for _ in range(12):
+        qtbot.keyClick(window, Qt.Key.Key_BracketLeft)
+    wait_painted(qtbot, session)
+    assert window.canvas.opacity == 0.0
+    assert canvas_centre(session).tolist() == [FRAME_GREY] * 3
+    qtbot.keyClick(window, Qt.Key.Key_BracketRight)
+    assert window.canvas.opacity == pytest.approx(0.1)
+
+
+def test_mirror_shows_the_other_half_on_the_left(qtbot: QtBot, open_session: Open):
+    class HalfWhite(FakeSource):
+        def read(self) -> Frame | None:
+            frame = super().read()
+            if frame is None:
+                return None
+            image = frame.image.copy()
+            image[:, : SIZE[0] // 2] = 255
+            image[:, SIZE[0] // 2 :] = 0
+            return Frame(image, frame.index, frame.t_ns)
+
+    def quarter(session: LiveSession) -> int:
+        image = session.window.canvas.grabFramebuffer()
+        return image.pixelColor(image.width() // 4, image.height() // 2).red()
+
+    session = open_session(lambda spec: HalfWhite(3), FakeFitter(sees_face=False))
+    wait_ended(qtbot, session)
+    assert quarter(session) == 255
+    qtbot.keyClick(session.window, Qt.Key.Key_M)
+    wait_painted(qtbot, session)
+    assert quarter(session) == 0
+
+
+def test_a_banner_says_that_no_face_is_found_and_goes_when_one_is(qtbot: QtBot, open_session: Open):
+    fitter = FakeFitter(sees_face=False)
+    session = open_session(lambda spec: FakeSource(100_000, is_live=True), fitter)
+    banner = session.window.banner
+    qtbot.waitUntil(lambda: "No face" in banner.text, timeout=WAIT_MS)
+    fitter.sees_face = True
+    qtbot.waitUntil(lambda: banner.text == "", timeout=WAIT_MS)
+
+
+def test_a_failing_source_is_named_with_its_remedy_and_can_be_tried_again(
+    qtbot: QtBot, open_session: Open
+):
+    opened = []
+
+    def open_source(spec: str) -> Source:
+        opened.append(spec)
+        if len(opened) == 1:
+            raise CaptureError("webcam:0 is in use by another program; close it")
+        return FakeSource(3)
+
+    session = open_session(open_source, FakeFitter())
+    window = session.window
+    qtbot.waitUntil(lambda: "in use by another program" in window.banner.text, timeout=WAIT_MS)
+    assert "failed" in window.status_text
+    qtbot.mouseClick(window.banner.button, Qt.MouseButton.LeftButton)
+    wait_ended(qtbot, session)
+    assert window.banner.text == ""
+    assert opened == ["fake", "fake"]
+
+
+def test_a_camera_is_mirrored_at_first_and_a_file_is_not(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(3), FakeFitter())
+    session.window.open(Request("webcam:0", "A camera"))
+    assert session.window.canvas.mirrored
+    session.window.open(sample_request())
+    assert not session.window.canvas.mirrored
+
+
+def test_space_pauses_and_goes_on(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(100_000, is_live=True), FakeFitter())
+    qtbot.waitUntil(lambda: session.window.canvas.n_painted > 0, timeout=WAIT_MS)
+    qtbot.keyClick(session.window, Qt.Key.Key_Space)
+    assert session.window.pause_action.isChecked()
+    qtbot.keyClick(session.window, Qt.Key.Key_Space)
+    before = session.window.canvas.n_painted
+    qtbot.waitUntil(lambda: session.window.canvas.n_painted > before, timeout=WAIT_MS)
+
+
+def test_many_views_cost_one_waiting_poke(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(1), FakeFitter())
+    wait_ended(qtbot, session)
+    shown: list[View] = []
+    session.on_view = shown.append
+    frame = grey_frame(0)
+    # The GUI thread is here, so nothing is taken out meanwhile.
+    for fps in range(100):
+        faces = (triangle_head(frame),)
+        session.publish(View(State.PLAYING, f"view {fps}", frame, faces))
+    qtbot.waitUntil(lambda: bool(shown), timeout=WAIT_MS)
+    qtbot.wait(1)  # lets any further poke through
+    assert [view.source for view in shown] == ["view 99"]
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Q, Qt.Key.Key_Escape])
+def test_quit_key_while_live_closes_the_source_on_its_thread(
+    qtbot: QtBot, open_session: Open, key: Qt.Key
+):
+    source = FakeSource(100_000, is_live=True)
+    session = open_session(lambda spec: source, FakeFitter())
+    qtbot.waitUntil(lambda: session.window.canvas.n_painted > 2, timeout=WAIT_MS)
+    qtbot.keyClick(session.window, key)
+    assert not session.window.isVisible()
+    assert session.stopped_clean
+    assert source.closed_in == "n2f-worker"
+
+
+def test_resizing_while_live_keeps_drawing(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(1_000_000, is_live=True), FakeFitter())
+    qtbot.waitUntil(lambda: session.window.canvas.n_painted > 0, timeout=WAIT_MS)
+    for step in range(20):
+        session.window.resize(600 + 20 * step, 500 + 10 * step)
+        wait_painted(qtbot, session)
+    assert canvas_centre(session).tolist() != [0, 0, 0]
+
+
+def test_the_windows_picture_has_the_canvas_in_it(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(3), FakeFitter(sees_face=False))
+    wait_ended(qtbot, session)
+    picture = session.window.picture()
+    assert picture.shape[:2] == (session.window.height(), session.window.width())
+    assert picture[picture.shape[0] // 2, picture.shape[1] // 2].tolist() == [FRAME_GREY] * 3
