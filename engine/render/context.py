@@ -8,7 +8,14 @@ import moderngl
 
 from engine.errors import ProviderError
 
-__all__ = ["activate", "check_picture_size", "describe", "headless_context", "max_picture_side"]
+__all__ = [
+    "activate",
+    "check_picture_size",
+    "describe",
+    "headless_context",
+    "max_picture_side",
+    "unbind",
+]
 
 _REQUIRED_VERSION = 330
 _MAX_PIXELS = 40_000_000
@@ -33,6 +40,14 @@ def activate(ctx: moderngl.Context) -> None:
     """Make ctx the current context of this thread (a window system's own context: no change)."""
     # Entering restores nothing on exit with EGL, so contexts are only ever entered.
     ctx.__enter__()
+
+
+def unbind(ctx: moderngl.Context) -> None:
+    """Leave no framebuffer of ours bound, before one is released.
+
+    moderngl binds the last one again after it made another, which fails when it is gone.
+    """
+    ctx.detect_framebuffer(0).use()
 
 
 def describe(ctx: moderngl.Context) -> dict[str, str]:

@@ -7,12 +7,12 @@ import moderngl
 import numpy as np
 
 from engine.frames import view_from_model
-from engine.render.context import check_picture_size
+from engine.render.context import check_picture_size, unbind
 from engine.render.mesh_buffers import MeshBuffers
 from engine.render.program import Program, load_program
 from engine.render.targets import upload
 from engine.render.view import View, view_of
-from engine.types import F32, F64, U8, Camera
+from engine.types import F32, F64, U8, Camera, check_array
 
 __all__ = ["PhotoSource", "PhotoTexture"]
 
@@ -35,20 +35,33 @@ class PhotoSource(NamedTuple):
     t: F64  # (3,) metres
 
 
+class _PhotoTargets:
+    """The photo, and the depth of the nearest surface over it."""
+
+    def __init__(self, ctx: moderngl.Context, width: int, height: int) -> None:
+        self._ctx = ctx
+        self.size = (width, height)
+        self.photo = ctx.texture(self.size, 3, alignment=1)
+        scale = min(1.0, _DEPTH_SIDE / max(self.size))
+        self.depth = ctx.depth_texture([max(1, round(side * scale)) for side in self.size])
+        self.depth.compare_func = "<="
+        for texture in (self.photo, self.depth):
+            texture.repeat_x = texture.repeat_y = False
+        self.framebuffer = ctx.framebuffer(depth_attachment=self.depth)
+
+    def release(self) -> None:
+        unbind(self._ctx)
+        for part in (self.framebuffer, self.depth, self.photo):
+            part.release()
+
+
 class PhotoTexture:
-    """Holds a photo as a texture, with the depth of the nearest surface at each of its pixels."""
+    """Makes a photo and what it saw of the mesh available to shaders/texture.frag."""
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._program: Program = load_program(ctx, "depth.vert", "depth.frag")
-        self._photo: moderngl.Texture | None = None
-        self._depth: moderngl.Texture | None = None
-        self._framebuffer: moderngl.Framebuffer | None = None
-        self._size = (0, 0)
-
-    @property
-    def program(self) -> Program:
-        return self._program
+        self.program: Program = load_program(ctx, "depth.vert", "depth.frag")
+        self._targets: _PhotoTargets | None = None
 
     def prepare(self, source: PhotoSource, mesh: MeshBuffers) -> Mapping[str, Any]:
         """Upload the photo and draw its depth map; mesh keeps the photo's vertices as source.
@@ -58,19 +71,16 @@ class PhotoTexture:
         Raises: ValueError: if the image does not fit the camera, or the head is not in it.
         """
         image, camera, vertices, R, t = source
-        if image.shape != (camera.height, camera.width, 3):
-            raise ValueError(
-                f"texture image: shape {image.shape}, camera {camera.width}x{camera.height}"
-            )
+        check_array("texture image", image, (camera.height, camera.width, 3), np.uint8)
         view = view_of(camera, vertices, R, t)
         if view is None:
-            raise ValueError("texture image: the head is not inside the picture")
-        self._fit(camera.width, camera.height)
-        upload(self._photo, image)
+            raise ValueError("texture image: the head is outside of it")
+        targets = self._fit_targets(camera)
+        upload(targets.photo, image)
         mesh.write_source(vertices)
-        self._draw_depth(view, mesh)
-        self._photo.use(0)
-        self._depth.use(1)
+        self._draw_depth(targets, view, mesh)
+        targets.photo.use(0)
+        targets.depth.use(1)
         return {
             "u_photo": 0,
             "u_source_depth": 1,
@@ -79,35 +89,26 @@ class PhotoTexture:
             "u_depth_bias": (0.0, 0.0, _DEPTH_BIAS),
         }
 
-    def _fit(self, width: int, height: int) -> None:
-        if self._size == (width, height):
-            return
-        check_picture_size(self._ctx, width, height)
-        self._free()
-        self._size = (width, height)
-        self._photo = self._ctx.texture((width, height), 3, alignment=1)
-        self._photo.repeat_x = self._photo.repeat_y = False
-        scale = min(1.0, _DEPTH_SIDE / max(width, height))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        self._depth = self._ctx.depth_texture(size)
-        self._depth.compare_func = "<="
-        self._depth.repeat_x = self._depth.repeat_y = False
-        self._framebuffer = self._ctx.framebuffer(depth_attachment=self._depth)
+    def _fit_targets(self, camera: Camera) -> _PhotoTargets:
+        size = (camera.width, camera.height)
+        if self._targets is None or self._targets.size != size:
+            check_picture_size(self._ctx, *size)
+            if self._targets is not None:
+                self._targets.release()
+                self._targets = None
+            self._targets = _PhotoTargets(self._ctx, *size)
+        return self._targets
 
-    def _draw_depth(self, view: View, mesh: MeshBuffers) -> None:
-        self._framebuffer.use()
-        self._framebuffer.clear()
+    def _draw_depth(self, targets: _PhotoTargets, view: View, mesh: MeshBuffers) -> None:
+        targets.framebuffer.use()
+        targets.framebuffer.clear()
         # Both sides: a sheet that turns its back to the camera hides what is behind it as well.
         self._ctx.enable_only(moderngl.DEPTH_TEST)
-        self._program.set({"u_clip_from_model": view.clip_from_view @ view.view_from_model})
-        mesh.render_source_depth(self._program)
-
-    def _free(self) -> None:
-        for part in (self._framebuffer, self._photo, self._depth):
-            if part is not None:
-                part.release()
-        self._framebuffer = self._photo = self._depth = None
+        self._ctx.depth_func = "<"
+        self.program.set({"u_clip_from_model": view.clip_from_view @ view.view_from_model})
+        mesh.render_source_depth(self.program)
 
     def release(self) -> None:
-        self._free()
-        self._program.release()
+        if self._targets is not None:
+            self._targets.release()
+        self.program.release()

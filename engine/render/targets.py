@@ -4,9 +4,12 @@ OpenGL keeps the bottom row first, pictures have the top row first: rows are tur
 and nowhere else.
 """
 
+from typing import Any
+
 import moderngl
 import numpy as np
 
+from engine.render.context import unbind
 from engine.types import F32, U8
 
 __all__ = ["Layer", "MapTargets", "PictureTargets", "download", "upload"]
@@ -36,6 +39,7 @@ class Layer:
     """The mesh alone, multiplied by its alpha, in the window of the picture that it covers."""
 
     def __init__(self, ctx: moderngl.Context, width: int, height: int, samples: int) -> None:
+        self._ctx = ctx
         self.width, self.height, self.samples = width, height, samples
         self.texture = ctx.texture((width, height), 4, samples=samples)
         self._depth = ctx.depth_renderbuffer((width, height), samples=samples)
@@ -48,6 +52,7 @@ class Layer:
         self._framebuffer.use()
 
     def release(self) -> None:
+        unbind(self._ctx)
         for part in (self._framebuffer, self._depth, self.texture):
             part.release()
 
@@ -85,6 +90,7 @@ class PictureTargets:
         return self._layer
 
     def release(self) -> None:
+        unbind(self._ctx)
         for part in (self.picture, self.texture, self._layer):
             if part is not None:
                 part.release()
@@ -94,11 +100,12 @@ class MapTargets:
     """Floating-point attachments for the data path, one sample a pixel."""
 
     def __init__(self, ctx: moderngl.Context, width: int, height: int) -> None:
+        self._ctx = ctx
         self.size = (width, height)
         textures = [ctx.texture(self.size, n, dtype="f4") for n in _MAP_COMPONENTS]
         depth = ctx.depth_renderbuffer(self.size)
         self.framebuffer = ctx.framebuffer(textures, depth)
-        self._parts = [*textures, depth, self.framebuffer]
+        self._parts: list[Any] = [*textures, depth, self.framebuffer]
 
     def read(self) -> tuple[F32, F32, F32]:
         """The three attachments, (H, W, 4), (H, W, 4), (H, W, 2), top row first."""
@@ -114,5 +121,6 @@ class MapTargets:
         return np.ascontiguousarray(pixels[::-1])
 
     def release(self) -> None:
+        unbind(self._ctx)
         for part in reversed(self._parts):
             part.release()

@@ -1,0 +1,103 @@
+"""What a head model is made of: colours by region, and a neck that fades out at its cut."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+
+from engine.flame.model import HeadModel
+from engine.render.mesh_buffers import CLAY, Surface
+from engine.types import F32, I32
+
+__all__ = ["PLASTER", "PORTRAIT", "Palette", "head_surface"]
+
+Colour = tuple[float, float, float]
+
+_FADE_HEIGHT = 0.045
+"""Metres of the neck, from its lower edge up, over which it fades out."""
+_WET_GLOSS = 1.0
+_LIP_GLOSS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """sRGB-encoded colours 0..1 by region."""
+
+    skin: Colour
+    scalp: Colour
+    brows: Colour
+    lips: Colour
+    eyeballs: Colour
+    iris: Colour
+    pupil: Colour
+    teeth: Colour
+    mouth_inside: Colour
+
+
+PLASTER = Palette(
+    skin=CLAY,
+    scalp=CLAY,
+    brows=(0.74, 0.70, 0.665),
+    lips=(0.775, 0.715, 0.68),
+    eyeballs=(0.86, 0.855, 0.845),
+    iris=(0.52, 0.51, 0.50),
+    pupil=(0.16, 0.155, 0.15),
+    teeth=(0.88, 0.87, 0.84),
+    mouth_inside=(0.36, 0.29, 0.275),
+)
+"""A sculptor's head: what overlays are drawn with."""
+
+PORTRAIT = Palette(
+    skin=(0.83, 0.64, 0.54),
+    scalp=(0.27, 0.20, 0.16),
+    brows=(0.30, 0.21, 0.16),
+    lips=(0.70, 0.42, 0.38),
+    eyeballs=(0.86, 0.84, 0.82),
+    iris=(0.30, 0.22, 0.15),
+    pupil=(0.03, 0.03, 0.03),
+    teeth=(0.88, 0.85, 0.79),
+    mouth_inside=(0.34, 0.14, 0.13),
+)
+"""A person: what synthetic frames are drawn with."""
+
+_ORDER = ("scalp", "brows", "lips", "mouth_inside", "teeth", "eyeballs", "iris", "pupil")
+"""Regions overlap; later ones paint over earlier ones."""
+_SOFT = ("scalp", "brows", "lips")
+"""Regions whose edges are softened."""
+
+
+def head_surface(model: HeadModel, palette: Palette = PLASTER) -> Surface:
+    """Colour, opacity and gloss for each vertex; regions that the model lacks keep the skin's."""
+    V = model.n_vertices
+    albedo = np.tile(np.array(palette.skin, np.float32), (V, 1))
+    gloss = np.zeros(V, np.float32)
+    for name in _ORDER:
+        if (region := model.regions.get(name)) is not None:
+            albedo[region] = getattr(palette, name)
+    for name, value in (("lips", _LIP_GLOSS), ("teeth", 0.5), ("eyeballs", _WET_GLOSS)):
+        if (region := model.regions.get(name)) is not None:
+            gloss[region] = value
+    height = model.v_template[:, 1]
+    rise = np.clip((height - height.min()) / _FADE_HEIGHT, 0.0, 1.0)
+    opacity: F32 = rise * rise * (3.0 - 2.0 * rise)
+    return Surface(_softened(albedo, model), opacity.astype(np.float32), gloss)
+
+
+def _softened(albedo: F32, model: HeadModel) -> F32:
+    """Blur colours along the surface once, but not on eyes and teeth."""
+    hard = [model.regions[n] for n in _ORDER if n not in _SOFT and n in model.regions]
+    blurred = _neighbour_mean(model.faces, len(albedo)) @ albedo
+    soft: F32 = 0.5 * (albedo + blurred).astype(np.float32)
+    for region in hard:
+        soft[region] = albedo[region]
+    return soft
+
+
+def _neighbour_mean(faces: I32, n_vertices: int) -> scipy.sparse.csr_matrix:
+    rows = faces[:, [0, 1, 2, 1, 2, 0]].reshape(-1)
+    columns = faces[:, [1, 2, 0, 0, 1, 2]].reshape(-1)
+    links = scipy.sparse.csr_matrix(
+        (np.ones(len(rows), np.float32), (rows, columns)), shape=(n_vertices, n_vertices)
+    )
+    degree = np.maximum(np.asarray(links.sum(axis=1)).reshape(-1), 1.0)
+    return scipy.sparse.diags(1.0 / degree) @ links
