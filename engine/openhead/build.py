@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from engine.flame.model import HeadModel, save_head_model
+from engine.openhead.calibration_file import load_offsets
 from engine.openhead.expressions import arkit_map, expression_basis
 from engine.openhead.ict import IctModel, load_ict
 from engine.openhead.mesh import PARTS, Mesh, build_mesh
@@ -34,8 +35,13 @@ _META = {
 }
 
 
-def build_openhead(source: Path) -> HeadModel:
-    """The head model from the data pack's folders; model_id is empty until it is saved."""
+def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadModel:
+    """The head model from the data pack's folders; model_id is empty until it is saved.
+
+    Args:
+        mediapipe_offsets: (468, 3) metres; by default those that calibration has found.
+    """
+    offsets = load_offsets() if mediapipe_offsets is None else mediapipe_offsets
     ict = load_ict(source / "ict_facekit")
     lid_loop, lip_loop = loops(ict)
     mesh = build_mesh(ict, importance(ict), np.concatenate([ict.landmarks, lid_loop, lip_loop]))
@@ -53,7 +59,7 @@ def build_openhead(source: Path) -> HeadModel:
     static = np.einsum("nk,nkc->nc", marks.bary, v[mesh.triangles[marks.faces_idx]])
     mediapipe, mediapipe_idx = mediapipe_points(
         source / "mediapipe_canonical" / "canonical_face_model.obj",
-        v, mesh, marks, _kept(mesh, lid_loop), _kept(mesh, lip_loop),
+        v, mesh, marks, _rings(mesh, lid_loop, lip_loop, rig.lbs_weights[:, 2]), offsets,
     )  # fmt: skip
     return HeadModel(
         name="openhead 1",
@@ -91,6 +97,14 @@ def _eyelids(shapes: dict[str, F64]) -> F64:
 
 def _kept(mesh: Mesh, source_vertices: I32) -> I32:
     return np.flatnonzero(np.isin(mesh.source_vertex, source_vertices)).astype(np.int32)
+
+
+def _rings(mesh: Mesh, lid_loop: I32, lip_loop: I32, jaw_weight: F64) -> dict[str, I32]:
+    """Edge vertices of lids and lips; closed lips touch, so the jaw tells them apart."""
+    lips = _kept(mesh, lip_loop)
+    follows = jaw_weight[lips] > 0.5
+    lids = _kept(mesh, lid_loop)
+    return {"lids": lids, "upper_lip": lips[~follows], "lower_lip": lips[follows]}
 
 
 def _tongue_out(mesh: Mesh, v: F64) -> F64:

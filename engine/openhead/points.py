@@ -16,7 +16,14 @@ from engine.openhead.ict import IctModel
 from engine.openhead.mesh import PARTS, Mesh
 from engine.types import F64, I32
 
-__all__ = ["NME10_MEDIAPIPE", "closest_on_mesh", "contour68", "landmarks68", "mediapipe_points"]
+__all__ = [
+    "NME10_MEDIAPIPE",
+    "closest_on_mesh",
+    "contour68",
+    "landmarks68",
+    "mediapipe_mirror",
+    "mediapipe_points",
+]
 
 NME10_IBUG = (36, 39, 42, 45, 48, 54, 30, 33, 51, 57)
 NME10_MEDIAPIPE = (33, 133, 362, 263, 61, 291, 4, 2, 0, 17)
@@ -48,12 +55,18 @@ def landmarks68(ict: IctModel, mesh: Mesh) -> Landmarks:
 
 
 def _at_vertices(triangles: I32, vertices: I32) -> Landmarks:
-    first = {}
+    first: dict[int, tuple[int, int]] = {}
     for f, corners in enumerate(triangles.tolist()):
         for k, v in enumerate(corners):
             first.setdefault(v, (f, k))
     faces, corners = np.array([first[int(v)] for v in vertices]).T
     return Landmarks(faces.astype(np.int32), np.eye(3, dtype=np.float32)[corners])
+
+
+def _vertices(marks: Landmarks, triangles: I32) -> I32:
+    """The vertex that each landmark sits on, for landmarks that sit on vertices."""
+    vertices: I32 = triangles[marks.faces_idx, marks.bary.argmax(axis=1)]
+    return vertices
 
 
 def contour68(v: F64, mesh: Mesh, static: F64) -> Contour:
@@ -71,7 +84,7 @@ def contour68(v: F64, mesh: Mesh, static: F64) -> Contour:
     for y, yaw in enumerate(np.radians(yaws)):
         across = np.array([np.cos(yaw), 0.0, np.sin(yaw)])  # image-right axis, model frame
         for i, curve in enumerate(curves):
-            # Positive yaw turns the subject's right cheek (i < 8, x < 0) out of sight.
+            # Positive yaw, nose to image right, turns the subject's left cheek (i > 8) away.
             hidden = (i < 8 and yaw < 0) or (i > 8 and yaw > 0)
             side = -1.0 if i < 8 else 1.0
             points[y, i] = static[i]
@@ -107,10 +120,14 @@ def _radial_curve(v: F64, triangles: I32, point: F64, static: F64) -> F64:
 
 
 def mediapipe_points(
-    canonical: Path, v: F64, mesh: Mesh, marks: Landmarks, lid_loop: I32, lip_loop: I32
+    canonical: Path, v: F64, mesh: Mesh, marks: Landmarks, rings: dict[str, I32], offsets: F64
 ) -> tuple[Landmarks, I32]:
     """MediaPipe's 468 surface points and two iris centres on the neutral head v (V, 3).
 
+    Args:
+        rings: vertices of the mesh that the points of _RINGS of the same name must lie on.
+        offsets: (468, 3) metres: what calibration on real faces moves each point by, before it is
+            put back on the skin.
     Returns: the points, and which of the 478 each is.
     """
     source = _read_obj_vertices(canonical)
@@ -118,16 +135,18 @@ def mediapipe_points(
     ids = np.array(sorted(_PAIRS))
     target = static[[_PAIRS[i] for i in ids]]
     bent = RBFInterpolator(source[ids], target, kernel="thin_plate_spline", smoothing=1e-4)(source)
-    bent = (bent + bent[_mediapipe_mirror(source)] * [-1, 1, 1]) / 2
+    bent = (bent + bent[_mirror_pairs(source)] * [-1, 1, 1]) / 2 + offsets
     rows = np.flatnonzero((mesh.part[mesh.triangles] == 0).all(1))
-    skin = mesh.triangles[rows]
-    for loop, rings in ((lid_loop, _LID_RINGS), (lip_loop, (_INNER_LIPS,))):
-        bent = _pull_onto_loop(bent, v[loop], rings)
-    found = closest_on_mesh(bent, v, skin)
+    found = closest_on_mesh(bent, v, mesh.triangles[rows])
     faces, bary = rows[found.faces_idx], found.bary.copy()
-    exact = _at_vertices(mesh.triangles, mesh.triangles[marks.faces_idx, marks.bary.argmax(1)])
-    for mp_index, ibug in zip(NME10_MEDIAPIPE, NME10_IBUG, strict=True):
-        faces[mp_index], bary[mp_index] = exact.faces_idx[ibug], exact.bary[ibug]
+    fixed = dict(
+        zip(NME10_MEDIAPIPE, _vertices(marks, mesh.triangles)[list(NME10_IBUG)], strict=True)
+    )
+    for name, ring in _RINGS.items():
+        _, nearest = cKDTree(v[rings[name]]).query(bent[list(ring)])
+        fixed = dict(zip(ring, rings[name][nearest], strict=True)) | fixed
+    exact = _at_vertices(mesh.triangles, np.array(list(fixed.values())))
+    faces[list(fixed)], bary[list(fixed)] = exact.faces_idx, exact.bary
     poles = [np.flatnonzero(mesh.part == PARTS.index(e))[0] for e in ("eye_right", "eye_left")]
     iris = _at_vertices(mesh.triangles, np.array(poles))
     points = Landmarks(
@@ -137,27 +156,23 @@ def mediapipe_points(
     return points, np.append(np.arange(468), IRIS_CENTRES).astype(np.int32)
 
 
-_LID_RINGS = (
-    (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
-    (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
-)
-_INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178,
-               88, 95)  # fmt: skip
+_RINGS = {
+    "lids": (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
+             263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
+    "upper_lip": (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+    "lower_lip": (324, 318, 402, 317, 14, 87, 178, 88, 95),
+}  # fmt: skip
+"""MediaPipe's points on the edges of the lids and on the line where the lips meet."""
 
 
-def _pull_onto_loop(points: F64, loop: F64, rings: tuple[tuple[int, ...], ...]) -> F64:
-    """Put ring points on the nearest vertex of a loop (a lid edge, the lip line)."""
-    pulled = points.copy()
-    tree = cKDTree(loop)
-    for ring in rings:
-        _, nearest = tree.query(points[list(ring)])
-        pulled[list(ring)] = loop[nearest]
-    return pulled
+def mediapipe_mirror(canonical: Path) -> I32:
+    """(468,) which of MediaPipe's points is each one's mirror image."""
+    return _mirror_pairs(_read_obj_vertices(canonical))
 
 
-def _mediapipe_mirror(source: F64) -> I32:
+def _mirror_pairs(source: F64) -> I32:
     _, mirror = cKDTree(source).query(source * [-1, 1, 1])
-    return mirror.astype(np.int32)
+    return np.asarray(mirror, np.int32)
 
 
 def _read_obj_vertices(path: Path) -> F64:

@@ -20,13 +20,13 @@ def _seam(ict: IctModel, inner: str) -> I32:
     socket[slice(*RANGES[inner])] = True
     across = ict.triangles[skin[ict.triangles].any(1) & socket[ict.triangles].any(1)]
     seam = np.unique(across)
-    return seam[skin[seam]].astype(np.int32)
+    return np.asarray(seam[skin[seam]], np.int32)
 
 
 def _near(points: F64, centre: F64, radii: tuple[float, float, float]) -> Bool:
     """Inside an ellipsoid or its mirror image."""
     sides = (np.sum(((points - centre * [s, 1, 1]) / radii) ** 2, axis=1) < 1 for s in (1, -1))
-    return np.logical_or(*sides)
+    return np.asarray(np.logical_or(*sides))
 
 
 def importance(ict: IctModel) -> F64:
@@ -90,7 +90,7 @@ def regions(ict: IctModel, mesh: Mesh, v: F64) -> dict[str, I32]:
 
 def _ear_box(v: F64) -> Bool:
     inside = (np.abs(v[:, 0]) > 0.066) & (v[:, 1] > -0.034) & (v[:, 1] < 0.047)
-    return inside & (v[:, 2] > -0.05) & (v[:, 2] < 0.021)
+    return np.asarray(inside & (v[:, 2] > -0.05) & (v[:, 2] < 0.021))
 
 
 def _lips(lm: F64, v: F64, face: Bool) -> Bool:
@@ -98,7 +98,7 @@ def _lips(lm: F64, v: F64, face: Bool) -> Bool:
     x = np.abs(v[:, 0])
     upper = np.interp(x, lm[[51, 52, 53, 54], 0], lm[[51, 52, 53, 54], 1] + 0.0005)
     lower = np.interp(x, lm[[57, 56, 55, 54], 0], lm[[57, 56, 55, 54], 1] - 0.0005)
-    return face & (x <= lm[54, 0] + 0.001) & (v[:, 1] <= upper) & (v[:, 1] >= lower)
+    return np.asarray(face & (x <= lm[54, 0] + 0.001) & (v[:, 1] <= upper) & (v[:, 1] >= lower))
 
 
 def _brows(lm: F64, v: F64, face: Bool) -> Bool:
@@ -107,4 +107,4 @@ def _brows(lm: F64, v: F64, face: Bool) -> Bool:
     height = np.interp(x, brow[:, 0], brow[:, 1]) - 0.001
     half = np.interp(x, [brow[0, 0], brow[4, 0]], [0.0042, 0.0022])
     inside = (x > brow[0, 0] - 0.002) & (x < brow[4, 0] + 0.002)
-    return face & inside & (np.abs(v[:, 1] - height) < half)
+    return np.asarray(face & inside & (np.abs(v[:, 1] - height) < half))

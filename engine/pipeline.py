@@ -1,0 +1,133 @@
+"""Reconstructor: frame in, fitted heads out. The same object serves window, batch and benchmark."""
+
+from collections.abc import Callable
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from engine.flame.landmarks import landmarks68
+from engine.flame.model import HeadModel
+from engine.flame.posed import PosedHead
+from engine.frames import camera_from_focal, default_camera, project
+from engine.stages.face_cropper import CropConfig, FaceCropper
+from engine.stages.landmark_fitter import LandmarkFitter
+from engine.timing import StageClock
+from engine.types import Camera, FaceCrop, FlameParams, Frame, Reconstruction
+
+__all__ = ["LOW_QUALITY", "METHODS", "Reconstructor"]
+
+METHODS = ("landmarks",)
+
+LOW_QUALITY = 0.5
+"""Below this quality a fit is reported as `low`."""
+
+# Landmark misses, as a share of the eye corners' distance, at which quality is 1 and 0: on the
+# portraits that MediaPipe's points were calibrated with, nearly all faces stay under the first.
+_RMS_GOOD, _RMS_BAD = 0.025, 0.075
+
+
+class Reconstructor:
+    """Fits a head model to the faces of frames. Use it from one thread; `close` when done."""
+
+    def __init__(
+        self,
+        model: HeadModel,
+        *,
+        method: str = "landmarks",
+        n_faces: int = 1,
+        tracking: bool = True,
+    ) -> None:
+        """Load what the method needs.
+
+        Args:
+            n_faces: how many faces to look for.
+            tracking: frames are a video of the same people; False: each is a picture of its own.
+        Raises: ValueError: for a method that does not exist.
+        """
+        if method not in METHODS:
+            raise ValueError(f"method {method!r} does not exist; choose from {', '.join(METHODS)}")
+        # Matrices here are small: more BLAS threads than one only wait for each other.
+        threadpool_limits(1, user_api="blas")
+        self.model, self.method, self.tracking = model, method, tracking
+        self._cropper = FaceCropper(CropConfig(n_faces=n_faces, tracking=tracking))
+        self._new_face: Callable[[], _Face] = lambda: _Face(model)
+        self._faces: dict[int, _Face] = {}
+
+    def run(self, frame: Frame) -> Reconstruction | None:
+        """The largest face of a frame, or None if there is none."""
+        found = self.run_all(frame)
+        return found[0] if found else None
+
+    def run_all(self, frame: Frame) -> list[Reconstruction]:
+        """All faces of a frame up to n_faces, largest first."""
+        clock = StageClock()
+        with clock.stage("crop"):
+            crops = self._cropper.run_all(frame)
+        camera = camera_of(frame)
+        if not self.tracking:
+            self._faces.clear()
+        faces = {c.face_id: self._faces.get(c.face_id) or self._new_face() for c in crops}
+        self._faces = faces
+        return [faces[c.face_id].reconstruct(frame, c, camera, clock) for c in crops]
+
+    def reset(self) -> None:
+        """Forget people and places: call when the source changes."""
+        self._cropper.reset()
+        self._faces.clear()
+
+    def close(self) -> None:
+        """Free what the stages hold."""
+        self._faces.clear()
+        self._cropper.close()
+
+
+class _Face:
+    """What is known of one tracked face."""
+
+    def __init__(self, model: HeadModel) -> None:
+        self._model = model
+        self._head = PosedHead(model)
+        self._fitter = LandmarkFitter(model)
+
+    def reconstruct(
+        self, frame: Frame, crop: FaceCrop, camera: Camera, clock: StageClock
+    ) -> Reconstruction:
+        own = StageClock()
+        own.ms |= clock.ms
+        with own.stage("fit"):
+            fit = self._fitter.fit(crop.landmarks, camera, frame.t_ns)
+        with own.stage("pose"):
+            vertices = self._head.vertices(fit.params)
+        points = landmarks68(self._model, vertices, _yaw(fit.params))
+        pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
+        return Reconstruction(
+            frame_index=frame.index,
+            t_ns=frame.t_ns,
+            params=fit.params,
+            camera=camera,
+            vertices=vertices,
+            crop=crop,
+            landmarks68_px=pixels.astype(np.float32),
+            landmark_rms=fit.rms,
+            quality=_quality(fit.rms, crop.score),
+            stage_ms=own.ms,
+        )
+
+
+def camera_of(frame: Frame) -> Camera:
+    """The camera a frame was taken with, or a usual one where the source does not say."""
+    height, width = frame.image.shape[:2]
+    if frame.focal_px is None:
+        return default_camera(width, height)
+    return camera_from_focal(frame.focal_px, width, height)
+
+
+def _yaw(params: FlameParams) -> float:
+    """Radians; positive turns the nose to image right."""
+    return float(np.arctan2(params.R[0, 2], params.R[2, 2]))
+
+
+def _quality(rms: float, share_inside: float) -> float:
+    """0..1 from the landmarks' miss and how much of the face the picture holds."""
+    fit = np.clip((_RMS_BAD - rms) / (_RMS_BAD - _RMS_GOOD), 0, 1)
+    return float(fit * np.clip(share_inside / 0.9, 0, 1))

@@ -1,0 +1,49 @@
+"""What many frames say about one person's shape, gathered in an information filter."""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from engine.types import F64
+
+__all__ = ["IdentityFilter"]
+
+
+class IdentityFilter:
+    """A Gaussian over the shape coefficients: starts at the prior N(0, 1), sharpens with frames.
+
+    Each frame's normal equations are reduced to the shape by a Schur complement and added; old ones
+    fade, so that a wrong start is forgotten.
+    """
+
+    def __init__(self, n_shape: int, *, prior_weight: float, memory: float = 0.98) -> None:
+        """memory: 0..1, what a frame's weight shrinks by with each further frame."""
+        self.n_frames = 0
+        self._memory = memory
+        self._prior = prior_weight * np.eye(n_shape)
+        self._H = np.zeros((n_shape, n_shape))
+        self._b = np.zeros(n_shape)
+
+    def add(self, H: F64, g: F64, shape: F64, n_other: int) -> None:
+        """Take in one frame's normal equations without any prior on the shape.
+
+        Args:
+            H, g: Hessian (P, P) and gradient (P,) of the frame's cost at `shape`; the first n_other
+                unknowns are the frame's own, the rest the shape.
+        """
+        own, cross = H[:n_other, :n_other], H[:n_other, n_other:]
+        gain = np.linalg.solve(own, np.c_[cross, g[:n_other]])
+        H_shape = H[n_other:, n_other:] - cross.T @ gain[:, :-1]
+        g_shape = g[n_other:] - cross.T @ gain[:, -1]
+        self._H = self._memory * self._H + H_shape
+        self._b = self._memory * self._b + H_shape @ shape - g_shape
+        self.n_frames += 1
+
+    def mean(self) -> F64:
+        """(n_shape,) the most likely shape so far."""
+        estimate: F64 = cho_solve(cho_factor(self._H + self._prior), self._b)
+        return estimate
+
+    @property
+    def information(self) -> tuple[F64, F64]:
+        """H (n, n) and b (n,) of the frames seen, prior included."""
+        return self._H + self._prior, self._b

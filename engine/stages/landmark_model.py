@@ -1,0 +1,138 @@
+"""The head model reduced to MediaPipe's landmarks: their positions and derivatives, per frame.
+
+Neck stays at rest (the global rotation takes its part), so every joint hangs on a resting parent.
+Between the corners of a triangle weights and positions are interpolated apart, which is off by less
+than 0.05 mm against the full mesh.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.flame.lbs import pose_feature, rodrigues
+from engine.flame.model import HeadModel, Landmarks
+from engine.types import F32, F64
+
+__all__ = ["LandmarkModel", "LandmarkState"]
+
+_JAW, _EYES = 2, (3, 4)
+_STEP = 1e-4  # radians, for the derivative of a 3x3 rotation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LandmarkState:
+    """What the reduced model is evaluated at; lengths as in FlameParams."""
+
+    shape: F64
+    expr: F64
+    jaw: F64  # (3,) axis-angle
+    eyes: F64  # (2, 2) for left, right: turn about +x (down), about +y (to the subject's left)
+    eyelids: F64  # (2,)
+
+
+class LandmarkModel:
+    """N landmarks of a head model as a small head of their own."""
+
+    def __init__(self, model: HeadModel, points: Landmarks) -> None:
+        corners = model.faces[points.faces_idx]
+        bary = points.bary.astype(np.float64)
+
+        def at_points(array: F32) -> F64:
+            mixed: F64 = np.einsum("nk,nk...->n...", bary, array[corners].astype(np.float64))
+            return mixed
+
+        self.n_points = len(bary)
+        self.template = at_points(model.v_template)
+        self.shapedirs = at_points(model.shapedirs)
+        self.exprdirs = at_points(model.exprdirs)
+        self.weights = at_points(model.lbs_weights)
+        self.jaw_dirs = at_points(model.posedirs)[..., 9:18]
+        lids = model.eyelid_dirs
+        self.eyelid_dirs = at_points(lids) if lids is not None else np.zeros((self.n_points, 3, 2))
+        regressor = model.J_regressor.astype(np.float64)
+        self.J_template = regressor @ model.v_template
+        self.J_shape = np.einsum("jv,vck->jck", regressor, model.shapedirs)
+        self.J_expr = np.einsum("jv,vck->jck", regressor, model.exprdirs)
+        self._identity: tuple[F64, F64, F64] | None = None
+
+    def _shaped(self, shape: F64) -> tuple[F64, F64]:
+        """Points and joints of an identity, kept until another one comes."""
+        if self._identity is None or not np.array_equal(self._identity[0], shape):
+            points = self.template + self.shapedirs @ shape
+            self._identity = (shape.copy(), points, self.J_template + self.J_shape @ shape)
+        return self._identity[1], self._identity[2]
+
+    def positions(self, state: LandmarkState) -> F64:
+        """(N, 3) metres, model frame."""
+        return self._evaluate(state)[0]
+
+    def _evaluate(self, state: LandmarkState) -> tuple[F64, F64, F64, F64]:
+        """Positions (N, 3), blended rotations (N, 3, 3), rest points (N, 3), joints (5, 3)."""
+        points, joints = self._shaped(state.shape)
+        joints = joints + self.J_expr @ state.expr
+        R = self._rotations(state)
+        rest = points + self.exprdirs @ state.expr + self.eyelid_dirs @ state.eyelids
+        rest = rest + self.jaw_dirs @ pose_feature(R, xp=np)[9:18]
+        offsets = joints - np.einsum("jab,jb->ja", R, joints)
+        blended = (self.weights @ R.reshape(5, 9)).reshape(-1, 3, 3)
+        moved = np.einsum("nab,nb->na", blended, rest) + self.weights @ offsets
+        return moved, blended, rest, joints
+
+    def _rotations(self, state: LandmarkState) -> F64:
+        pose = np.zeros((5, 3))
+        pose[_JAW] = state.jaw
+        pose[_EYES, :2] = state.eyes
+        rotations: F64 = rodrigues(pose, xp=np)
+        return rotations
+
+    def linearise(self, state: LandmarkState, *, with_shape: bool) -> tuple[F64, F64]:
+        """Positions and their derivatives.
+
+        Returns: (N, 3) metres, and (N, 3, P) metres per unit of expr, jaw (3), eyes (4), eyelids
+            (2) and, at the end and only if asked for, shape.
+        """
+        moved, blended, rest, joints = self._evaluate(state)
+        R = self._rotations(state)
+        slack = np.eye(3) - R  # how a joint's own shift reaches the points that it turns
+        parts = [
+            blended @ self.exprdirs + self._joint_part(slack, self.J_expr),
+            self._d_jaw(state, blended, rest, joints),
+            self._d_eyes(state, rest, joints),
+            blended @ self.eyelid_dirs,
+        ]
+        if with_shape:
+            parts.append(blended @ self.shapedirs + self._joint_part(slack, self.J_shape))
+        return moved, np.concatenate(parts, axis=2)
+
+    def _joint_part(self, slack: F64, J_dirs: F64) -> F64:
+        shifted = slack @ J_dirs
+        part: F64 = (self.weights @ shifted.reshape(5, -1)).reshape(-1, 3, J_dirs.shape[2])
+        return part
+
+    def _d_jaw(self, state: LandmarkState, blended: F64, rest: F64, joints: F64) -> F64:
+        out = np.empty((self.n_points, 3, 3))
+        arm = rest - joints[_JAW]
+        for axis in range(3):
+            dR = _rotation_derivative(state.jaw, axis)
+            corrective = np.einsum("nab,nb->na", blended, self.jaw_dirs @ dR.ravel())
+            out[:, :, axis] = corrective + self.weights[:, _JAW, None] * (arm @ dR.T)
+        return out
+
+    def _d_eyes(self, state: LandmarkState, rest: F64, joints: F64) -> F64:
+        out = np.zeros((self.n_points, 3, 4))
+        for side, joint in enumerate(_EYES):
+            moved = np.flatnonzero(self.weights[:, joint] > 0)
+            turn = np.append(state.eyes[side], 0.0)
+            arm = rest[moved] - joints[joint]
+            for axis in range(2):
+                dR = _rotation_derivative(turn, axis)
+                out[moved, :, 2 * side + axis] = self.weights[moved, joint, None] * (arm @ dR.T)
+        return out
+
+
+def _rotation_derivative(axis_angle: F64, axis: int) -> F64:
+    """(3, 3) derivative of the rotation matrix by one component; central difference, 1e-8 off."""
+    step = np.zeros(3)
+    step[axis] = _STEP
+    difference: F64 = rodrigues(axis_angle + step, xp=np) - rodrigues(axis_angle - step, xp=np)
+    return difference / (2 * _STEP)
