@@ -15,6 +15,8 @@ Colour = tuple[float, float, float]
 
 _FADE_HEIGHT = 0.045
 """Metres of the neck, from its lower edge up, over which it fades out."""
+_NAPE_BEHIND_EARS = 0.02
+"""Metres."""
 _WET_GLOSS = 1.0
 _LIP_GLOSS = 0.25
 
@@ -50,7 +52,7 @@ PLASTER = Palette(
 PORTRAIT = Palette(
     skin=(0.83, 0.64, 0.54),
     scalp=(0.27, 0.20, 0.16),
-    brows=(0.30, 0.21, 0.16),
+    brows=(0.40, 0.29, 0.23),
     lips=(0.70, 0.42, 0.38),
     eyeballs=(0.86, 0.84, 0.82),
     iris=(0.30, 0.22, 0.15),
@@ -73,7 +75,7 @@ def head_surface(model: HeadModel, palette: Palette = PLASTER) -> Surface:
     gloss = np.zeros(V, np.float32)
     for name in _ORDER:
         if (region := model.regions.get(name)) is not None:
-            albedo[region] = getattr(palette, name)
+            albedo[_hairy(model) if name == "scalp" else region] = getattr(palette, name)
     for name, value in (("lips", _LIP_GLOSS), ("teeth", 0.5), ("eyeballs", _WET_GLOSS)):
         if (region := model.regions.get(name)) is not None:
             gloss[region] = value
@@ -81,6 +83,15 @@ def head_surface(model: HeadModel, palette: Palette = PLASTER) -> Surface:
     rise = np.clip((height - height.min()) / _FADE_HEIGHT, 0.0, 1.0)
     opacity: F32 = rise * rise * (3.0 - 2.0 * rise)
     return Surface(_softened(albedo, model), opacity.astype(np.float32), gloss)
+
+
+def _hairy(model: HeadModel) -> I32:
+    """The scalp without what lies under the ears and in front of the nape."""
+    scalp, ears = model.regions["scalp"], model.v_template[model.regions["ears"]].mean(axis=0)
+    above = model.v_template[scalp, 1] > ears[1]
+    behind = model.v_template[scalp, 2] < ears[2] - _NAPE_BEHIND_EARS
+    hairy: I32 = scalp[above | behind]
+    return hairy
 
 
 def _softened(albedo: F32, model: HeadModel) -> F32:

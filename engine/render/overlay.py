@@ -1,0 +1,126 @@
+"""Heads over the frame that they were fitted to: for the window, pictures and videos alike."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import cv2
+import moderngl
+import numpy as np
+
+from engine.flame.model import HeadModel
+from engine.frames import default_camera
+from engine.render.appearance import head_surface
+from engine.render.context import headless_context
+from engine.render.renderer import MeshRenderer, RenderMode
+from engine.types import F32, F64, U8, Camera, Reconstruction
+
+__all__ = ["DEFAULT_OPACITY", "OverlayPainter", "draw_overlay", "head_renderer"]
+
+DEFAULT_OPACITY = 0.85
+MAX_SIDE_PX = 4096
+"""Larger frames are drawn scaled down to this; every OpenGL 3.3 driver can draw it."""
+
+_NO_VERTICES: F32 = np.zeros((0, 3), np.float32)
+
+
+def head_renderer(ctx: moderngl.Context, model: HeadModel) -> MeshRenderer:
+    """A renderer of this head, coloured by region."""
+    return MeshRenderer(ctx, model.faces, surface=head_surface(model))
+
+
+def draw_overlay(
+    renderer: MeshRenderer,
+    image: U8,
+    faces: Sequence[Reconstruction],
+    *,
+    mode: RenderMode,
+    opacity: float,
+) -> None:
+    """Draw a frame and the heads fitted to it into the renderer's framebuffer.
+
+    Args:
+        image: (H, W, 3) RGB; drawn smaller where a side is over MAX_SIDE_PX.
+        faces: fitted to this image, in the order of drawing.
+        opacity: 0..1 of the heads.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, MAX_SIDE_PX / max(height, width))
+    if scale < 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    if not faces:
+        camera = default_camera(image.shape[1], image.shape[0])
+        # Landmarks mode without landmarks: the frame alone.
+        renderer.draw(
+            camera,
+            _NO_VERTICES,
+            np.eye(3),
+            np.zeros(3),
+            mode=RenderMode.LANDMARKS,
+            background=image,
+        )
+    for i, face in enumerate(faces):
+        drawn_from_frame = _scaling(image.shape[1] / width, image.shape[0] / height)
+        renderer.draw(
+            Camera(drawn_from_frame @ face.camera.K, image.shape[1], image.shape[0]),
+            face.vertices,
+            face.params.R,
+            face.params.t,
+            mode=mode,
+            background=image if i == 0 else renderer.read(),
+            opacity=opacity,
+            landmarks_px=_moved(face.landmarks68_px, drawn_from_frame),
+        )
+
+
+def _scaling(across: float, down: float) -> F64:
+    """(3, 3) pixel to pixel when an image is resized: (0, 0) is the centre of the first pixel."""
+    return np.array(
+        [[across, 0.0, (across - 1.0) / 2], [0.0, down, (down - 1.0) / 2], [0.0, 0.0, 1.0]]
+    )
+
+
+def _moved(points: F32, dst_from_src: F64) -> F32:
+    moved: F32 = (points @ dst_from_src[:2, :2].T + dst_from_src[:2, 2]).astype(np.float32)
+    return moved
+
+
+class OverlayPainter:
+    """Draws overlays without a window. Made, used and closed by one thread."""
+
+    def __init__(self, model: HeadModel) -> None:
+        """Raises: ProviderError: if there is no OpenGL without a display."""
+        self._closed = False
+        self._ctx = headless_context()
+        self._renderer = head_renderer(self._ctx, model)
+
+    def paint(
+        self,
+        image: U8,
+        faces: Sequence[Reconstruction],
+        *,
+        mode: RenderMode = RenderMode.SHADED,
+        opacity: float = DEFAULT_OPACITY,
+    ) -> U8:
+        """(H, W, 3) RGB: the image with the heads over it; args as for `draw_overlay`."""
+        draw_overlay(self._renderer, image, faces, mode=mode, opacity=opacity)
+        return self._renderer.read()
+
+    def close(self) -> None:
+        """Free the GPU. Safe to call twice."""
+        if not self._closed:
+            self._renderer.release()
+            self._ctx.release()
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
