@@ -12,7 +12,7 @@ from engine.errors import OutputError
 from engine.io.decoder import READ_ERRORS
 from engine.types import U8, check_array
 
-__all__ = ["VideoRecorder", "partial_path"]
+__all__ = ["VideoRecorder", "has_encoder", "partial_path"]
 
 TIME_BASE: Final = Fraction(1, 90_000)
 """MP4's usual clock: times are kept to 6 microseconds."""
@@ -25,6 +25,15 @@ CRF: Final = 20  # x264's constant quality: no visible loss
 def partial_path(path: Path) -> Path:
     """Where a recording lies until it is closed, and stays if it never is."""
     return path.with_name(f".{path.stem}.partial{path.suffix}")
+
+
+def has_encoder() -> bool:
+    """Whether this build of PyAV can write h264."""
+    try:
+        av.codec.Codec("libx264", "w")
+    except ValueError:
+        return False
+    return True
 
 
 class VideoRecorder:

@@ -1,0 +1,249 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from engine import doctor
+from engine.doctor import Check, as_json, as_text, has_failed, run_checks
+from engine.doctor_checks import (
+    XCB_PACKAGES,
+    check_assets,
+    check_cameras,
+    check_disk,
+    check_display,
+    check_encoder,
+    check_gl,
+    check_onnx,
+    check_opencv,
+    check_packages,
+    check_python,
+    check_qt_libraries,
+)
+from engine.errors import AssetError, ProviderError
+from engine.io.assets import Asset
+from engine.io.camera import CameraInfo
+
+
+def having(**versions: str) -> Callable[[str], str | None]:
+    """Stands for what is installed; _ in a name means -."""
+    there = {name.replace("_", "-"): version for name, version in versions.items()}
+    return there.get
+
+
+def refusing(message: str) -> Callable[[], dict[str, str]]:
+    def refuse() -> dict[str, str]:
+        raise ProviderError(message)
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [((3, 10, 9), "fail"), ((3, 11, 0), "ok"), ((3, 12, 4), "ok"), ((3, 13, 0), "fail")],
+)
+def test_python_is_3_11_or_3_12(version: tuple[int, int, int], status: str) -> None:
+    assert check_python(version).status == status
+
+
+def test_missing_and_wrong_packages_are_named() -> None:
+    wanted = [Requirement(r) for r in ("numpy==1.26.4", "scipy==1.17.1", "rich>=15,<16")]
+    found = check_packages(wanted, having(numpy="2.4.0", rich="15.2"))
+    assert found.status == "fail"
+    assert found.found == "numpy 2.4.0 instead of ==1.26.4; scipy is missing"
+    assert "pip install" in found.fix
+
+
+def test_program_that_is_not_installed_fails() -> None:
+    assert check_packages([], having()).status == "fail"
+
+
+def test_two_opencv_wheels_fail_with_the_commands_to_run() -> None:
+    found = check_opencv(having(opencv_python="5.0.0", opencv_contrib_python="4.11.0"))
+    assert found.status == "fail"
+    assert "pip uninstall -y opencv-python opencv-contrib-python" in found.fix
+    assert check_opencv(having()).status == "fail"
+    assert check_opencv(having(opencv_contrib_python="4.11.0")).status == "ok"
+
+
+CPU, CUDA = ["CPUExecutionProvider"], ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize(
+    ("versions", "providers", "has_nvidia", "status", "words"),
+    [
+        ({"onnxruntime": "1", "onnxruntime_gpu": "1"}, CPU, False, "fail", "overwrite"),
+        ({}, [], False, "warn", "not installed"),
+        ({"onnxruntime": "1"}, CPU, False, "ok", "1, CPU"),
+        ({"onnxruntime": "1"}, CPU, True, "warn", "NVIDIA card is not used"),
+        ({"onnxruntime_gpu": "1"}, CUDA, True, "ok", "1, CUDA, CPU"),
+        ({"onnxruntime_gpu": "1"}, CPU, True, "warn", "1, CPU"),
+    ],
+)
+def test_onnx_runtime(
+    versions: dict[str, str], providers: list[str], has_nvidia: bool, status: str, words: str
+) -> None:
+    found = check_onnx(having(**versions), lambda: providers, has_nvidia)
+    assert found.status == status
+    assert words in found.found
+    assert bool(found.fix) == (status != "ok")
+
+
+def test_missing_qt_library_names_its_package() -> None:
+    def load(name: str) -> None:
+        if name == "libxcb-cursor.so.0":
+            raise OSError(name)
+
+    found = check_qt_libraries(load, "Linux")
+    assert found.status == "fail"
+    assert found.found == "missing: libxcb-cursor.so.0"
+    assert "apt-get install -y libxcb-cursor0` " in found.fix
+    assert check_qt_libraries(load, "Windows").status == "ok"
+
+
+def test_every_qt_library_is_tried() -> None:
+    tried: list[str] = []
+    assert check_qt_libraries(tried.append, "Linux").status == "ok"
+    assert tried == list(XCB_PACKAGES)
+
+
+def test_no_display_points_to_headless_use() -> None:
+    found = check_display({"DISPLAY": ""}, "Linux")
+    assert found.status == "warn"
+    assert "--headless" in found.fix
+    assert check_display({"DISPLAY": ":0"}, "Linux") == Check("Display", "ok", "DISPLAY=:0")
+    assert check_display({}, "Darwin").status == "ok"
+
+
+def test_gl_that_fails_is_told_with_its_reason() -> None:
+    found = check_gl(refusing("no EGL"))
+    assert (found.status, found.found) == ("fail", "no EGL")
+    assert "libegl1" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("renderer", "status"), [("llvmpipe (LLVM 15)", "warn"), ("NVIDIA H200", "ok")]
+)
+def test_software_renderer_is_noted(renderer: str, status: str) -> None:
+    found = check_gl(lambda: {"vendor": "v", "renderer": renderer, "version": "4.5"})
+    assert found.status == status
+    assert found.found == f"{renderer}, 4.5"
+
+
+def test_cameras() -> None:
+    cameras = [CameraInfo(0, "Integrated", "/dev/video0"), CameraInfo(2, "USB", "/dev/video2")]
+    assert check_cameras([], lambda _: True).status == "warn"
+    assert check_cameras(cameras, lambda _: True).found == "webcam:0 Integrated, webcam:2 USB"
+    barred = check_cameras(cameras, lambda path: path == "/dev/video0")
+    assert barred.status == "warn"
+    assert barred.found.endswith("no permission for /dev/video2")
+    assert "usermod -aG video" in barred.fix
+
+
+def test_changed_and_missing_assets_fail_with_the_command(tmp_path: Path) -> None:
+    digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of b"test"
+    (tmp_path / "a").write_bytes(b"test")
+    (tmp_path / "b").write_bytes(b"tent")
+    assets = [Asset(n, digest, 4, "CC0", "us", f"make {n}", folder=tmp_path) for n in "abc"]
+    found = check_assets(lambda: assets)
+    assert (found.status, found.found) == ("fail", "b is changed, c is missing")
+    assert "`make b`; `make c`" in found.fix
+    good = check_assets(lambda: assets[:1])
+    assert (good.status, good.found) == ("ok", "a 9f86d081")
+
+
+def test_unreadable_manifest_fails() -> None:
+    def load() -> list[Asset]:
+        raise AssetError("manifest.toml is damaged")
+
+    assert check_assets(load).status == "fail"
+
+
+@pytest.mark.parametrize(
+    ("free", "status"), [(5e9, "ok"), (1.9e9, "warn"), (0.2e9, "warn"), (0.19e9, "fail")]
+)
+def test_disk(free: float, status: str) -> None:
+    assert check_disk(int(free)).status == status
+
+
+def test_encoder() -> None:
+    assert check_encoder(True, "18.1").found == "libx264 in PyAV 18.1"
+    assert check_encoder(False, "18.1").status == "fail"
+
+
+def test_text_fits_a_page_and_leads_with_the_status() -> None:
+    checks = [
+        Check("Python", "ok", "3.11.7"),
+        Check("Assets", "fail", "word " * 60, "fix " * 60),
+        Check("Cameras", "warn", "none found", "plug one in"),
+    ]
+    lines = as_text(checks).splitlines()
+    assert lines[2] == "ok    Python   3.11.7"
+    assert "warn  Cameras  none found" in lines
+    assert "               -> plug one in" in lines
+    assert lines[-1] == "1 failed, 1 to note"
+    assert max(map(len, lines)) <= 100
+
+
+def test_all_good_says_so() -> None:
+    assert as_text([Check("Python", "ok", "3.11.7")]).endswith("everything works")
+
+
+def test_json_holds_every_check() -> None:
+    checks = [Check("Cameras", "warn", "none", "plug one in")]
+    report = json.loads(as_json(checks))
+    assert report["ok"] is True
+    assert report["checks"] == [
+        {"name": "Cameras", "status": "warn", "found": "none", "fix": "plug one in"}
+    ]
+    assert has_failed([*checks, Check("Disk", "fail", "full")])
+
+
+def test_unknown_status_is_refused() -> None:
+    with pytest.raises(ValueError, match="'good', expected one of"):
+        Check("Python", "good", "3.11")
+
+
+def test_check_that_breaks_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode() -> Check:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(doctor, "_look_for_cameras", explode)
+    monkeypatch.setattr(doctor, "_gl_description", refusing("not asked in this test"))
+    monkeypatch.setattr(doctor, "_onnx_providers", lambda: CPU)
+    checks = {check.name: check for check in run_checks()}
+    assert len(checks) == 11
+    assert checks["Cameras"].status == "fail"
+    assert "boom" in checks["Cameras"].found
+    assert checks["Python"].status == "ok"
+    assert checks["Video encoder"].status == "ok"
+
+
+def test_probe_reports_crash_and_hang() -> None:
+    with pytest.raises(ProviderError, match=r"exit code 1: ValueError: no driver"):
+        doctor._probe("raise ValueError('no driver')")
+    with pytest.raises(ProviderError, match=r"exit code -6"):
+        doctor._probe("import os; os.abort()")
+    with pytest.raises(ProviderError, match=r"no answer within 0.1 s"):
+        doctor._probe("import threading; threading.Event().wait()", timeout_s=0.1)
+
+
+def test_broken_packages_and_qt_are_not_imported() -> None:
+    code = (
+        "import sys; sys.modules['cv2'] = sys.modules['av'] = sys.modules['PyQt6'] = None\n"
+        "from engine import doctor\n"
+        "doctor._gl_description = lambda: {'renderer': 'r', 'version': 'v'}\n"
+        "doctor._onnx_providers = list\n"
+        "print(*(f'{c.name}={c.status}' for c in doctor.run_checks()), sep='\\n')\n"
+        "print('torch' in sys.modules, 'mediapipe' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    lines = done.stdout.splitlines()
+    assert {"Cameras=fail", "Video encoder=fail", "Python=ok", "OpenGL=ok"} <= set(lines)
+    assert lines[-1] == "False False"
