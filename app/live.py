@@ -11,13 +11,12 @@ from app.display import check_display
 from app.main_window import MainWindow
 from app.qt import QTimer
 from app.session import LiveSession, make_application
-from app.source_menu import camera_requests, first_request
+from app.source_menu import first_request, request_of
 from app.view import State, View
-from app.worker import Request
 from engine.head_choice import chosen_head_model
 from engine.io.image import save_png
 from engine.pipeline import Reconstructor
-from engine.render.renderer import MeshRenderer
+from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
 
 __all__ = ["LiveSettings", "run_window"]
@@ -54,24 +53,17 @@ def run_window(settings: LiveSettings) -> int:
         return Reconstructor(model, method=settings.method, n_faces=settings.n_faces)
 
     session = LiveSession(
-        lambda ctx: MeshRenderer(ctx, model.faces),
+        lambda ctx: head_renderer(ctx, model),
         make_fitter,
         lambda spec: open_source(spec, model),
     )
     if settings.screenshot is not None:
         session.on_view = _Photographer(session, settings.screenshot, settings.screenshot_after)
     timer = _let_signals_close(session.window)
-    session.start(_request_of(settings.source))
+    session.start(request_of(settings.source) if settings.source else first_request())
     code = application.exec()
     timer.stop()
     return _leave(session, code)
-
-
-def _request_of(spec: str | None) -> Request:
-    if spec is None:
-        return first_request()
-    known = {request.spec: request for request in camera_requests()}
-    return known.get(spec) or Request(spec, spec if ":" in spec else Path(spec).name)
 
 
 def _let_signals_close(window: MainWindow) -> QTimer:

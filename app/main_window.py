@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import moderngl
 import numpy as np
@@ -24,7 +23,7 @@ from app.qt import (
     Qt,
     QToolBar,
 )
-from app.source_menu import SourceButton, file_request, sample_request
+from app.source_menu import SourceButton, request_of, sample_request
 from app.view import State, View
 from app.worker import Request
 from engine.render.renderer import MeshRenderer, RenderMode
@@ -124,7 +123,7 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
-            self.open(file_request(Path(paths[0])))
+            self.open(request_of(paths[0]))
 
     def _show_banner(self, view: View) -> None:
         if view.state is State.FAILED:

@@ -5,19 +5,14 @@ from types import TracebackType
 from typing import Self
 
 import moderngl
-import numpy as np
 
 from app.qt import QOpenGLContext, QOpenGLWidget, QSize, QWidget
 from app.theme import CANVAS_RGB
 from app.view import View
-from engine.frames import default_camera
+from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
 from engine.render.renderer import MeshRenderer, RenderMode
-from engine.types import U8, Frame, Reconstruction
 
 __all__ = ["OverlayWidget", "letterbox"]
-
-_NOTHING = np.zeros((3, 3), np.float32)
-"""Vertices where no head is drawn."""
 
 
 class _QtLoader:
@@ -72,7 +67,7 @@ class OverlayWidget(QOpenGLWidget):
         self._view: View | None = None
         self._stale = True  # the renderer's picture is not of the present view and settings
         self.mode = RenderMode.SHADED
-        self.opacity = 0.85
+        self.opacity = DEFAULT_OPACITY
         self.mirrored = False
         self.n_painted = 0
         """Pictures that reached the screen."""
@@ -114,7 +109,8 @@ class OverlayWidget(QOpenGLWidget):
             return
         frame = self._view.frame if self._view is not None else None
         if frame is not None and self._stale:
-            self._draw(self._renderer, frame)
+            faces = self._view.faces if self._view is not None else ()
+            draw_overlay(self._renderer, frame.image, faces, mode=self.mode, opacity=self.opacity)
             self._stale = False
         # Qt draws into a framebuffer of its own, another one after each resize.
         screen = self._ctx.detect_framebuffer(self.defaultFramebufferObject())
@@ -132,38 +128,6 @@ class OverlayWidget(QOpenGLWidget):
     def _repaint(self) -> None:
         self._stale = True
         self.update()
-
-    def _draw(self, renderer: MeshRenderer, frame: Frame) -> None:
-        """Put frame and heads into the renderer's own framebuffer."""
-        faces = self._view.faces if self._view is not None else ()
-        if not faces:
-            height, width = frame.image.shape[:2]
-            renderer.draw(
-                default_camera(width, height),
-                _NOTHING,
-                np.eye(3),
-                np.zeros(3),
-                mode=RenderMode.LANDMARKS,  # without landmarks: the frame alone
-                background=frame.image,
-            )
-            return
-        picture = frame.image
-        for i, face in enumerate(faces):
-            if i:
-                picture = renderer.read()
-            self._draw_face(renderer, face, picture)
-
-    def _draw_face(self, renderer: MeshRenderer, face: Reconstruction, picture: U8) -> None:
-        renderer.draw(
-            face.camera,
-            face.vertices,
-            face.params.R,
-            face.params.t,
-            mode=self.mode,
-            background=picture,
-            opacity=self.opacity,
-            landmarks_px=face.landmarks68_px,
-        )
 
     def _free(self) -> None:
         self.makeCurrent()

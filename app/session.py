@@ -16,9 +16,10 @@ from app.qt import (
 )
 from app.theme import apply_theme
 from app.view import View
-from app.worker import Fitter, Request, Worker
+from app.worker import Request, Worker
 from engine.io.source import Source
 from engine.render.renderer import MeshRenderer
+from engine.video_fit import Fitter
 
 __all__ = ["LiveSession", "make_application"]
 

@@ -5,17 +5,23 @@ from pathlib import Path
 
 from app.qt import QFileDialog, QMenu, Qt, QToolButton, QWidget
 from app.worker import Request
-from engine.io.assets import asset_path
 from engine.io.camera import list_cameras
 from engine.io.image import IMAGE_SUFFIXES
+from engine.io.stream import is_url
 from engine.io.video import VIDEO_SUFFIXES
+from engine.source_factory import SAMPLE, SYNTHETIC
 
-__all__ = ["SourceButton", "camera_requests", "first_request", "sample_request"]
+__all__ = ["SourceButton", "first_request", "request_of", "sample_request"]
 
 
 def sample_request() -> Request:
     """The bundled clip, again and again."""
-    return Request(str(asset_path("sample.mp4")), "Sample clip", loop=True)
+    return Request(SAMPLE, "Sample clip", loop=True)
+
+
+def synthetic_request() -> Request:
+    """A rendered head, without end."""
+    return Request(SYNTHETIC, "Synthetic head", loop=True)
 
 
 def camera_requests() -> list[Request]:
@@ -28,8 +34,11 @@ def first_request() -> Request:
     return next(iter(camera_requests()), None) or sample_request()
 
 
-def file_request(path: Path) -> Request:
-    return Request(str(path), path.name)
+def request_of(spec: str) -> Request:
+    """The request for a source as `--source` names it."""
+    known = (*camera_requests(), sample_request(), synthetic_request())
+    named = next((request for request in known if request.spec == spec), None)
+    return named or Request(spec, spec if is_url(spec) else Path(spec).name or spec)
 
 
 class SourceButton(QToolButton):
@@ -55,12 +64,12 @@ class SourceButton(QToolButton):
             self, "Open a video or a picture", "", f"Videos and pictures ({endings});;All files (*)"
         )
         if name:
-            self._choose(file_request(Path(name)))
+            self._choose(request_of(name))
 
     def open_folder(self) -> None:
         """Ask for a folder of pictures."""
         if name := QFileDialog.getExistingDirectory(self, "Open a folder of pictures"):
-            self._choose(file_request(Path(name)))
+            self._choose(request_of(name))
 
     def _fill(self) -> None:
         menu = self.menu()
@@ -74,6 +83,5 @@ class SourceButton(QToolButton):
         menu.addAction("Open file…", self.open_file)
         menu.addAction("Open folder…", self.open_folder)
         menu.addSeparator()
-        menu.addAction("Sample clip", lambda: self._choose(sample_request()))
-        synthetic = Request("synthetic", "Synthetic head")
-        menu.addAction("Synthetic head", lambda: self._choose(synthetic))
+        for request in (sample_request(), synthetic_request()):
+            menu.addAction(request.title, lambda request=request: self._choose(request))

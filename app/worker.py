@@ -6,25 +6,17 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from app.feeds import Feed
 from app.view import State, Stats, View
 from engine.errors import EngineError
 from engine.io.source import Source
 from engine.types import Frame, Reconstruction
+from engine.video_fit import Fitter
 
-__all__ = ["Fitter", "Request", "Worker"]
+__all__ = ["Request", "Worker"]
 
 _STATS_FRAMES = 30
-
-
-class Fitter(Protocol):
-    """What the worker needs of a `Reconstructor`."""
-
-    def run_all(self, frame: Frame) -> list[Reconstruction]: ...
-    def reset(self) -> None: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,19 @@ from pathlib import Path
 from engine.errors import CaptureError, OutputError
 from engine.files import replacing
 from engine.io.image import IMAGE_SUFFIXES, natural_key
+from engine.io.results import Status
 from engine.io.video import VIDEO_SUFFIXES
 from engine.source_factory import is_video_file
 
-__all__ = ["Job", "Record", "check_output_folder", "plan_jobs", "read_record", "write_record"]
+__all__ = [
+    "FACE_MARK",
+    "Job",
+    "Record",
+    "check_output_folder",
+    "plan_jobs",
+    "read_record",
+    "write_record",
+]
 
 FACE_MARK = ".face"
 """STEM.face2.npz holds the second face of STEM; no STEM may look like that itself."""
@@ -37,7 +46,8 @@ class Record:
     size: int  # bytes
     modified_ns: int
     settings: dict[str, str | int]  # what the outputs depend on
-    status: str
+    exports: tuple[str, ...]  # kinds of output that were asked for
+    status: Status
     message: str
     stage_ms: dict[str, float]
     outputs: tuple[str, ...]  # file names in the output folder
@@ -117,7 +127,8 @@ def read_record(out: Path, stem: str) -> Record | None:
     """What an earlier run left about an input; None where there is nothing (readable)."""
     try:
         fields = json.loads((out / f"{stem}.json").read_text())
-        return Record(**{**fields, "outputs": tuple(fields["outputs"])})
+        lists = {key: tuple(fields[key]) for key in ("exports", "outputs")}
+        return Record(**{**fields, **lists})
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -4,27 +4,42 @@ from pathlib import Path
 
 from engine.errors import CaptureError
 from engine.flame.model import HeadModel
-from engine.io.camera import CameraSource
+from engine.io.assets import asset_path
+from engine.io.camera import CameraSource, list_cameras
 from engine.io.image import IMAGE_SUFFIXES, ImageSource, list_images
 from engine.io.source import Source
 from engine.io.stream import StreamSource, is_url
 from engine.io.video import VIDEO_SUFFIXES, VideoSource
 from engine.sources import SyntheticSource
 
-__all__ = ["is_video_file", "open_source"]
+__all__ = ["SAMPLE", "SYNTHETIC", "first_source_spec", "is_video_file", "open_source"]
+
+SAMPLE = "sample"
+"""The bundled clip."""
+SYNTHETIC = "synthetic"
+"""A rendered head that moves."""
+
+
+def first_source_spec() -> str:
+    """The first camera there is, else the bundled clip."""
+    cameras = list_cameras()
+    return f"webcam:{cameras[0].index}" if cameras else SAMPLE
 
 
 def open_source(spec: str, model: HeadModel) -> Source:
     """Open a source.
 
     Args:
-        spec: webcam:N, synthetic, an rtsp:// or http:// address, a video, a picture, or a folder
-            of pictures.
+        spec: webcam:N, synthetic, sample, an rtsp:// or http:// address, a video, a picture, or a
+            folder of pictures.
         model: the head that "synthetic" shows.
-    Raises: CaptureError: if spec names nothing that can be opened.
+    Raises: CaptureError: if spec names nothing that can be opened. AssetError: if the bundled clip
+        is missing or damaged.
     """
-    if spec == "synthetic":
+    if spec == SYNTHETIC:
         return SyntheticSource(model)
+    if spec == SAMPLE:
+        return VideoSource(asset_path("sample.mp4"))
     if spec.startswith("webcam:"):
         return CameraSource(_camera_index(spec))
     if is_url(spec):
@@ -34,8 +49,8 @@ def open_source(spec: str, model: HeadModel) -> Source:
         return ImageSource(list_images(path), path.name or spec)
     if not path.exists():
         raise CaptureError(
-            f"{spec} does not exist; give webcam:N, synthetic, an rtsp:// or http:// address, "
-            "or an existing video, picture or folder"
+            f"{spec} does not exist; give webcam:N, synthetic, sample, an rtsp:// or http:// "
+            "address, or an existing video, picture or folder"
         )
     return VideoSource(path) if is_video_file(path) else ImageSource([path])
 

@@ -1,0 +1,89 @@
+"""`n2f demo`: the main job with nothing to set up."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from engine.video_fit import FittedVideo
+
+__all__ = ["demo"]
+
+_LIVE_FRAMES = 150
+"""Of a camera, which has no end: about five seconds."""
+
+
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Open no window; write results into --out.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="With --headless: folder for the results.")
+    ] = None,
+) -> None:
+    """Track the first camera, or the sample clip where there is none."""
+    if out is not None and not headless:
+        raise typer.BadParameter("--out needs --headless")
+    if not headless:
+        from app.live import LiveSettings, run_window
+
+        raise typer.Exit(run_window(LiveSettings()))
+    _run_headless(out or Path("out/demo"))
+
+
+def _run_headless(out: Path) -> None:
+    from engine.batch_plan import check_output_folder
+    from engine.errors import CaptureError
+    from engine.head_choice import chosen_head_model
+    from engine.pipeline import Reconstructor
+    from engine.render.overlay import OverlayPainter
+    from engine.source_factory import first_source_spec, open_source
+    from engine.video_fit import fit_video
+
+    check_output_folder(out, [])
+    model = chosen_head_model(None)
+    source = open_source(first_source_spec(), model)
+    typer.echo(f"fitting {source.name} ...", err=True)
+    with OverlayPainter(model) as painter:
+        fitter = Reconstructor(model)
+        try:
+            fitted = fit_video(
+                source,
+                fitter,
+                model,
+                painter=painter,
+                recording=out / "demo.mp4",
+                max_frames=_LIVE_FRAMES if source.is_live else None,
+            )
+        finally:
+            fitter.close()
+        if fitted.best is None:
+            raise CaptureError(
+                f"no face found in {fitted.n_frames} frames of {source.name}; look at the camera, "
+                "with light on the face"
+            )
+        names = _write_results(out, fitted, painter)
+    typer.echo(
+        f"face found in {fitted.n_found} of {fitted.n_frames} frames of {source.name}", err=True
+    )
+    typer.echo(f"results in {out.resolve()}:", err=True)
+    for name in names:
+        typer.echo(out / name)
+
+
+def _write_results(out: Path, fitted: "FittedVideo", painter: "OverlayPainter") -> list[str]:
+    """Parameters, and the best frame in every mode. Returns: file names."""
+    from engine.io.image import save_png
+    from engine.io.results import save_sequence_npz, write_csv
+    from engine.render.renderer import RenderMode
+
+    sequence = next(iter(fitted.sequences.values()))
+    save_sequence_npz(out / "demo.npz", sequence)
+    write_csv(out / "demo.csv", sequence)
+    names = ["demo.mp4", "demo.npz", "demo.csv"]
+    frame, fits = fitted.best or (None, [])
+    for mode in RenderMode if frame is not None else ():
+        names.append(f"demo_{mode.value}.png")
+        save_png(out / names[-1], painter.paint(frame.image, fits, mode=mode))
+    return names

@@ -1,0 +1,104 @@
+"""`n2f fit`: heads for pictures, videos and folders, without a window."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from app.cli.fit_report import FitReport
+    from engine.batch import Batch, Outcome
+    from engine.batch_plan import Job
+
+__all__ = ["fit"]
+
+
+def fit(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Pictures, videos and folders of them, mixed."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results; made where it is not there.")],
+    method: Annotated[str, typer.Option(help="How the head is fitted.")] = "landmarks",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Head model (.npz, FLAME .pkl or .zip). Default: the bundled one."),
+    ] = None,
+    faces: Annotated[
+        int, typer.Option(min=1, max=8, help="Most faces to fit in one picture, largest first.")
+    ] = 1,
+    export: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="What to write, comma-separated: npz (always), csv, obj, glb, png (overlay), "
+            "mp4 (overlay, for videos).",
+        ),
+    ] = "npz",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print summary.json's content to stdout.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            help="Do inputs again that are done. Otherwise they are kept, so that the same "
+            "command goes on where it stopped."
+        ),
+    ] = False,
+) -> None:
+    """Fit the head model to pictures and videos.
+
+    Exit code 1 if any input failed or shows no face; the others are done all the same.
+    """
+    from app.cli.choices import checked_exports, checked_method
+    from app.cli.fit_report import FitReport
+    from engine.batch import Batch, BatchSettings
+    from engine.batch_plan import check_output_folder, plan_jobs
+    from engine.head_choice import chosen_head_model
+    from engine.pipeline import Reconstructor
+
+    method = checked_method(method)
+    settings = BatchSettings(out, method, faces, checked_exports(export), overwrite)
+    check_output_folder(out, inputs)
+    head = chosen_head_model(model)
+    jobs = plan_jobs(inputs, out)
+
+    def make_fitter(tracking: bool) -> Reconstructor:
+        return Reconstructor(head, method=method, n_faces=faces, tracking=tracking)
+
+    with Batch(head, settings, make_fitter) as batch, FitReport(len(jobs)) as report:
+        outcomes = _run_all(batch, jobs, out, report)
+    if as_json:
+        typer.echo(json.dumps([_as_dict(outcome) for outcome in outcomes], ensure_ascii=False))
+    else:
+        report.print_totals(outcomes, out)
+    if any(outcome.failed for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _run_all(batch: "Batch", jobs: "list[Job]", out: Path, report: "FitReport") -> "list[Outcome]":
+    """All jobs, one by one; the summary is written also when they are cut short."""
+    from engine.io.results import write_summary
+
+    outcomes: list[Outcome] = []
+    try:
+        for job in jobs:
+            report.begin(job.path)
+            outcomes.append(batch.run(job, report.count_frame))
+            report.end(outcomes[-1])
+    finally:
+        write_summary(out / "summary.json", [outcome.row for outcome in outcomes])
+    return outcomes
+
+
+def _as_dict(outcome: "Outcome") -> dict[str, object]:
+    row = outcome.row
+    return {
+        "input": row.input,
+        "status": row.status,
+        "message": row.message,
+        "stage_ms": dict(row.stage_ms),
+        "outputs": list(outcome.outputs),
+        "kept": outcome.kept,
+    }

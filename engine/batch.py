@@ -1,0 +1,296 @@
+"""Fits many pictures and videos into a folder: goes on after a failure, and where it stopped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from engine.batch_plan import FACE_MARK, Job, Record, read_record, write_record
+from engine.errors import CaptureError, EngineError
+from engine.flame.model import HeadModel
+from engine.io.image import load_image, save_png
+from engine.io.mesh_export import write_glb, write_obj
+from engine.io.results import (
+    FitSequence,
+    Status,
+    SummaryRow,
+    save_fit_npz,
+    save_sequence_npz,
+    write_csv,
+)
+from engine.io.video import VideoSource
+from engine.pipeline import LOW_QUALITY
+from engine.render.overlay import OverlayPainter
+from engine.types import Frame, Reconstruction
+from engine.video_fit import FittedVideo, Fitter, fit_video
+
+__all__ = ["EXPORTS", "Batch", "BatchSettings", "Outcome"]
+
+EXPORTS = ("npz", "csv", "obj", "glb", "mp4", "png")
+"""What can be written for an input; mp4 for videos only."""
+_MOST_FRAMES = 0.5
+"""A video with a face in fewer of its frames than this is called low."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How a batch is fitted and what it writes."""
+
+    out: Path  # existing folder
+    method: str
+    n_faces: int  # most faces in a picture
+    exports: tuple[str, ...]  # some of EXPORTS
+    overwrite: bool  # do inputs again that are done
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one input."""
+
+    row: SummaryRow
+    outputs: tuple[str, ...] = ()  # file names in the output folder
+    kept: bool = False  # done in an earlier run
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no result."""
+        return self.row.status in ("error", "no-face")
+
+
+class Batch:
+    """Does one job at a time; the set-up is paid once. Used by one thread."""
+
+    def __init__(
+        self,
+        model: HeadModel,
+        settings: BatchSettings,
+        make_fitter: Callable[[bool], Fitter],
+    ) -> None:
+        """make_fitter: called with True for videos (tracking), False for pictures, when needed."""
+        self._model = model
+        self._settings = settings
+        self._make_fitter = make_fitter
+        self._fitters: dict[bool, Fitter] = {}
+        self._painter: OverlayPainter | None = None
+
+    def run(self, job: Job, on_frame: Callable[[int], None] = lambda n: None) -> Outcome:
+        """Fit one input and write its outputs. Failures are outcomes, not exceptions.
+
+        Args:
+            on_frame: called with the number of frames done.
+        """
+        try:
+            return self._run(job, on_frame)
+        except EngineError as error:
+            return _outcome(job, "error", str(error))
+        except MemoryError:
+            return _outcome(job, "error", f"{job.path} is too large for the memory here; scale it")
+
+    def _run(self, job: Job, on_frame: Callable[[int], None]) -> Outcome:
+        if job.problem is not None:
+            raise CaptureError(job.problem)
+        try:
+            stat = job.path.stat()
+        except OSError as error:
+            raise CaptureError(
+                f"{job.path} cannot be opened: {error.strerror}; check the path"
+            ) from error
+        identity = (str(job.path.resolve()), stat.st_size, stat.st_mtime_ns)
+        if (kept := self._kept(job, identity)) is not None:
+            return kept
+        if job.is_video:
+            outcome = self._fit_video(job, on_frame)
+        else:
+            outcome = self._fit_picture(job)
+            on_frame(1)
+        row = outcome.row
+        write_record(
+            self._settings.out,
+            job.stem,
+            Record(
+                *identity,
+                settings=self._identity_settings(),
+                exports=self._settings.exports,
+                status=row.status,
+                message=row.message,
+                stage_ms=dict(row.stage_ms),
+                outputs=outcome.outputs,
+            ),
+        )
+        return outcome
+
+    def _identity_settings(self) -> dict[str, str | int]:
+        """What the numbers in the outputs depend on."""
+        settings = self._settings
+        return {
+            "method": settings.method,
+            "model_id": self._model.model_id,
+            "faces": settings.n_faces,
+        }
+
+    def _kept(self, job: Job, identity: tuple[str, int, int]) -> Outcome | None:
+        """The outcome of an earlier run, if it still holds; None: there is work to do."""
+        out, record = self._settings.out, read_record(self._settings.out, job.stem)
+        if record is None or self._settings.overwrite:
+            return None
+        same_file = (record.input, record.size, record.modified_ns) == identity
+        if not same_file or record.settings != self._identity_settings():
+            why = "other settings" if same_file else "an older version of this input"
+            raise CaptureError(
+                f"{out / job.stem}.npz is there already, from {why}; "
+                "give --overwrite to replace it, or another folder with --out"
+            )
+        complete = set(self._settings.exports) <= set(record.exports)
+        if not complete or not all((out / name).exists() for name in record.outputs):
+            return None
+        return _outcome(
+            job, record.status, record.message, record.stage_ms, record.outputs, kept=True
+        )
+
+    def _fit_picture(self, job: Job) -> Outcome:
+        loaded = load_image(job.path)
+        frame = Frame(loaded.image, index=0, t_ns=0, focal_px=loaded.focal_px)
+        fitter = self._fitter(tracking=False)
+        fitter.reset()
+        fits = fitter.run_all(frame)
+        if not fits:
+            return _no_face(job)
+        outputs: list[str] = []
+        for number, fit in enumerate(fits, start=1):
+            path = self._path_maker(job, number, outputs)
+            if "npz" in self._settings.exports:
+                save_fit_npz(path("npz"), fit, self._model)
+            if "csv" in self._settings.exports:
+                sequence = FitSequence(self._model)
+                sequence.add(frame.index, frame.t_ns, fit)
+                write_csv(path("csv"), sequence)
+            self._write_mesh(fit, path)
+        self._write_picture(frame, fits, self._path_maker(job, 1, outputs))
+        status, message = _judge(fits[0].quality)
+        if len(fits) > 1:
+            message = f"{len(fits)} faces. {message}".strip()
+        return _outcome(job, status, message, fits[0].stage_ms, tuple(outputs))
+
+    def _fit_video(self, job: Job, on_frame: Callable[[int], None]) -> Outcome:
+        outputs: list[str] = []
+        path = self._path_maker(job, 1, outputs)
+        source = VideoSource(job.path)
+        wants_film = "mp4" in self._settings.exports
+        fitted = fit_video(
+            source,
+            self._fitter(tracking=True),
+            self._model,
+            by_id=self._settings.n_faces > 1,
+            painter=self._get_painter() if wants_film else None,
+            recording=path("mp4") if wants_film else None,
+            on_frame=on_frame,
+        )
+        if fitted.best is None:
+            return _no_face(job, fitted, tuple(outputs))
+        for number, sequence in enumerate(fitted.sequences.values(), start=1):
+            path = self._path_maker(job, number, outputs)
+            if "npz" in self._settings.exports:
+                save_sequence_npz(path("npz"), sequence)
+            if "csv" in self._settings.exports:
+                write_csv(path("csv"), sequence)
+        path = self._path_maker(job, 1, outputs)
+        self._write_mesh(fitted.best[1][0], path)
+        self._write_picture(*fitted.best, path)
+        status, message = _judge_video(fitted, source.problem)
+        return _outcome(job, status, message, fitted.stage_ms, tuple(outputs))
+
+    def _write_mesh(self, fit: Reconstruction, path: Callable[[str], Path]) -> None:
+        if "obj" in self._settings.exports:
+            model = self._model
+            write_obj(path("obj"), fit.vertices, model.faces, model.uv, model.uv_faces)
+        if "glb" in self._settings.exports:
+            write_glb(path("glb"), fit.vertices, self._model.faces)
+
+    def _write_picture(
+        self, frame: Frame, fits: list[Reconstruction], path: Callable[[str], Path]
+    ) -> None:
+        if "png" in self._settings.exports:
+            save_png(path("png"), self._get_painter().paint(frame.image, fits))
+
+    def _path_maker(self, job: Job, number: int, outputs: list[str]) -> Callable[[str], Path]:
+        """suffix -> path of an output of face 1, 2, ..., which is noted in outputs."""
+        stem = job.stem if number == 1 else f"{job.stem}{FACE_MARK}{number}"
+
+        def path(suffix: str) -> Path:
+            outputs.append(f"{stem}.{suffix}")
+            return self._settings.out / outputs[-1]
+
+        return path
+
+    def _fitter(self, *, tracking: bool) -> Fitter:
+        if tracking not in self._fitters:
+            self._fitters[tracking] = self._make_fitter(tracking)
+        return self._fitters[tracking]
+
+    def _get_painter(self) -> OverlayPainter:
+        if self._painter is None:
+            self._painter = OverlayPainter(self._model)
+        return self._painter
+
+    def close(self) -> None:
+        """Free what was set up."""
+        for fitter in self._fitters.values():
+            fitter.close()
+        self._fitters.clear()
+        if self._painter is not None:
+            self._painter.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _outcome(
+    job: Job,
+    status: Status,
+    message: str,
+    stage_ms: dict[str, float] | None = None,
+    outputs: tuple[str, ...] = (),
+    *,
+    kept: bool = False,
+) -> Outcome:
+    return Outcome(SummaryRow(str(job.path), status, message, stage_ms or {}), outputs, kept)
+
+
+def _no_face(job: Job, fitted: FittedVideo | None = None, outputs: tuple[str, ...] = ()) -> Outcome:
+    where = f"any of {fitted.n_frames} frames" if fitted is not None else "this picture"
+    message = (
+        f"no face found in {where}; use one with a face of at least about 60 px, well lit and "
+        "not turned away"
+    )
+    return _outcome(job, "no-face", message, fitted.stage_ms if fitted else None, outputs)
+
+
+def _judge(quality: float) -> tuple[Status, str]:
+    if quality >= LOW_QUALITY:
+        return "ok", ""
+    return "low", f"quality {quality:.2f} of 1: the head may be off; look at its overlay (png)"
+
+
+def _judge_video(fitted: FittedVideo, problem: str | None) -> tuple[Status, str]:
+    parts = [f"face in {fitted.n_found} of {fitted.n_frames} frames"]
+    if not fitted.with_vertices:
+        parts.append("vertices left out of the npz, as they would fill the disk")
+    if problem is not None:
+        parts.append(problem)
+    status, message = _judge(float(np.median(fitted.qualities)))
+    if fitted.n_found < _MOST_FRAMES * fitted.n_frames:
+        status = "low"
+    if message:
+        parts.append(message)
+    return status, "; ".join(parts)

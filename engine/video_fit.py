@@ -1,0 +1,120 @@
+"""Fits every frame of a source and keeps what is written of it: parameters, film, best frame."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from engine.flame.model import HeadModel
+from engine.io.recorder import VideoRecorder
+from engine.io.results import FitSequence
+from engine.io.source import Source
+from engine.render.overlay import OverlayPainter
+from engine.types import Frame, Reconstruction
+
+__all__ = ["FittedVideo", "Fitter", "fit_video"]
+
+MAX_FRAMES_WITH_VERTICES = 2000
+"""Longer videos keep parameters only (vertices follow from them): they would take over 120 MB."""
+
+
+class Fitter(Protocol):
+    """What is needed of a `Reconstructor`."""
+
+    def run_all(self, frame: Frame) -> list[Reconstruction]: ...
+    def reset(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class FittedVideo:
+    """What came of a video; grows while it is fitted."""
+
+    model: HeadModel
+    with_vertices: bool
+    sequences: dict[int, FitSequence] = field(default_factory=dict)  # by face, largest first seen
+    times: list[tuple[int, int]] = field(default_factory=list)  # frame index, t_ns of each frame
+    qualities: list[float] = field(default_factory=list)  # of the first face, where there is one
+    best: tuple[Frame, list[Reconstruction]] | None = None
+    stages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def n_frames(self) -> int:
+        return len(self.times)
+
+    @property
+    def n_found(self) -> int:
+        """Frames with at least one face."""
+        return len(self.qualities)
+
+    @property
+    def stage_ms(self) -> dict[str, float]:
+        """Mean of each stage."""
+        return {stage: float(np.mean(values)) for stage, values in self.stages.items()}
+
+    def add(self, frame: Frame, fits: list[Reconstruction], *, by_id: bool) -> None:
+        """by_id: faces keep apart by their id; else the first of every frame is the one face."""
+        by_face = {fit.crop.face_id if by_id else 0: fit for fit in fits}
+        for face in by_face:
+            if face not in self.sequences:
+                self.sequences[face] = self._absent_so_far()
+        self.times.append((frame.index, frame.t_ns))
+        for face, sequence in self.sequences.items():
+            sequence.add(frame.index, frame.t_ns, by_face.get(face))
+        if not fits:
+            return
+        self.qualities.append(fits[0].quality)
+        if self.best is None or fits[0].quality > self.best[1][0].quality:
+            self.best = (frame, fits)
+        for stage, ms in fits[0].stage_ms.items():
+            self.stages[stage].append(ms)
+
+    def _absent_so_far(self) -> FitSequence:
+        sequence = FitSequence(self.model, with_vertices=self.with_vertices)
+        for index, t_ns in self.times:
+            sequence.add(index, t_ns, None)
+        return sequence
+
+
+def fit_video(
+    source: Source,
+    fitter: Fitter,
+    model: HeadModel,
+    *,
+    by_id: bool = False,
+    painter: OverlayPainter | None = None,
+    recording: Path | None = None,
+    max_frames: int | None = None,
+    on_frame: Callable[[int], None] = lambda n: None,
+) -> FittedVideo:
+    """Fit a source to its end.
+
+    Args:
+        source: read and closed here.
+        by_id: tell several faces apart by their id.
+        painter, recording: both given: the overlay of each frame goes into this MP4.
+        max_frames: stop after so many.
+        on_frame: called with the number of frames done.
+    Raises: CaptureError: if the source fails. OutputError: if the recording cannot be written.
+    """
+    short = source.n_frames is None or source.n_frames <= MAX_FRAMES_WITH_VERTICES
+    fitted = FittedVideo(model, with_vertices=short)
+    fitter.reset()
+    with ExitStack() as stack:
+        stack.callback(source.close)
+        recorder: VideoRecorder | None = None
+        while fitted.n_frames != max_frames and (frame := source.read()) is not None:
+            fits = fitter.run_all(frame)
+            fitted.add(frame, fits, by_id=by_id)
+            if painter is not None and recording is not None:
+                picture = painter.paint(frame.image, fits)
+                if recorder is None:
+                    height, width = picture.shape[:2]
+                    recorder = stack.enter_context(VideoRecorder(recording, width, height))
+                recorder.write(picture, frame.t_ns)
+            on_frame(fitted.n_frames)
+    return fitted
