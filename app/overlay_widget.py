@@ -100,7 +100,6 @@ class OverlayWidget(QOpenGLWidget):
         # Not create_context(): for a second Qt widget it falls back to GLX and fails on EGL.
         moderngl.init_context(loader=_QtLoader(QOpenGLContext.currentContext()))
         self._ctx = moderngl.get_context()
-        self._ctx.gc_mode = "context_gc"
         self._renderer = self._make_renderer(self._ctx)
         self._stale = True
 
@@ -123,7 +122,6 @@ class OverlayWidget(QOpenGLWidget):
             place = letterbox(size, self._renderer.texture.size)
             self._renderer.blit_to(screen, place, mirrored=self.mirrored)
             self.n_painted += 1
-        self._ctx.gc()
 
     def _repaint(self) -> None:
         self._stale = True
@@ -133,7 +131,5 @@ class OverlayWidget(QOpenGLWidget):
         self.makeCurrent()
         if self._renderer is not None:
             self._renderer.release()
-        if self._ctx is not None:
-            self._ctx.gc()
         self._renderer = self._ctx = None
         self.doneCurrent()

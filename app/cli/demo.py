@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from engine.render.overlay import OverlayPainter
     from engine.video_fit import FittedVideo
 
 __all__ = ["demo"]

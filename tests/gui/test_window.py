@@ -220,6 +220,19 @@ def test_resizing_while_live_keeps_drawing(qtbot: QtBot, open_session: Open):
     assert canvas_centre(session).tolist() != [0, 0, 0]
 
 
+def test_frames_of_another_size_take_the_place_of_the_former(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(3), FakeFitter())
+    wait_ended(qtbot, session)
+    for width, height in ((32, 96), (640, 480), (64, 48)):
+        frame = Frame(np.full((height, width, 3), 50 + width // 8, np.uint8), 0, 0)
+        session.publish(View(State.PLAYING, "x", frame))
+        qtbot.waitUntil(
+            lambda size=f"{width} x {height}": size in session.window.status_text, timeout=WAIT_MS
+        )
+        wait_painted(qtbot, session)
+        assert canvas_centre(session).tolist() == [50 + width // 8] * 3
+
+
 def test_the_windows_picture_has_the_canvas_in_it(qtbot: QtBot, open_session: Open):
     session = open_session(lambda spec: FakeSource(3), FakeFitter(sees_face=False))
     wait_ended(qtbot, session)
