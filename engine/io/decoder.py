@@ -47,6 +47,7 @@ class Decoder:
             raise CaptureError(self._why_not_opened(error, is_file, timeout_s)) from error
         self.stream = self._picture_stream()
         self.stream.thread_type = "AUTO"
+        self._size: tuple[int, int] | None = None  # width, height px before turning
         self._first: Fraction | None = None
         self._last_ns = -1
         self._last_s = Fraction(0)
@@ -81,10 +82,16 @@ class Decoder:
                     yield frame
 
     def rgb(self, frame: Any) -> U8:  # noqa: ANN401  (PyAV frame)
-        """(H, W, 3) RGB as it is to be shown: square pixels, turned upright, read-only."""
-        aspect = self.stream.sample_aspect_ratio or 1
-        width = round(frame.width * aspect) if 0.1 < aspect < 10 else frame.width
-        rgb = frame.to_ndarray(format="rgb24", width=width)
+        """(H, W, 3) RGB as it is to be shown: square pixels, turned upright, read-only.
+
+        Where the size changes within a video, later frames are scaled to the first one's.
+        """
+        if self._size is None:
+            aspect = self.stream.sample_aspect_ratio or 1
+            width = round(frame.width * aspect) if 0.1 < aspect < 10 else frame.width
+            self._size = (width, frame.height)
+        width, height = self._size
+        rgb = frame.to_ndarray(format="rgb24", width=width, height=height)
         turns = round(frame.rotation / 90) % 4  # FFmpeg gives counter-clockwise degrees, as rot90
         image: U8 = np.ascontiguousarray(np.rot90(rgb, turns))
         image.setflags(write=False)

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -24,12 +24,15 @@ IMAGE_SUFFIXES: Final = frozenset(
 )
 MAX_PIXELS: Final = 175_000_000
 """Beyond this a file is taken for a decompression bomb; Pillow itself refuses 179 MP."""
+CROPPED: Final = 0.02
+"""A picture whose sides' ratio is not the one it was shot with was cropped: EXIF's focal length, a
+part of the diagonal, then says nothing."""
 PICTURE_INTERVAL_NS: Final = 1_000_000_000
 """Pictures of a folder are unrelated: a second apart, no smoothing over time joins them."""
 
 _BROKEN = (
     *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error),
-    *(LookupError, TypeError, ArithmeticError),
+    *(LookupError, TypeError, ArithmeticError, RuntimeError),
 )
 """What Pillow's decoders raise on damaged data."""
 _HEIF = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
@@ -40,7 +43,7 @@ class LoadedImage:
     """A picture as it should be looked at."""
 
     image: U8  # (H, W, 3) RGB, upright, read-only
-    focal_px: float | None  # from EXIF; None where the file does not say
+    focal_px: float | None  # from EXIF; None where the file does not say, or was cropped
 
     def __post_init__(self) -> None:
         check_array("LoadedImage.image", self.image, (None, None, 3), np.uint8)
@@ -201,6 +204,16 @@ def _focal_px(picture: Image.Image) -> float | None:
     tags = picture.getexif().get_ifd(ExifTags.IFD.Exif)
     focal_35mm = tags.get(ExifTags.Base.FocalLengthIn35mmFilm)
     # 0 means unknown in EXIF; outside 5..2000 mm there are no lenses, only damaged tags.
-    if not isinstance(focal_35mm, (int, float)) or not 5 <= focal_35mm <= 2000:
+    if not _is_number(focal_35mm) or not 5 <= focal_35mm <= 2000:
         return None
+    noted = (tags.get(ExifTags.Base.ExifImageWidth), tags.get(ExifTags.Base.ExifImageHeight))
+    shot = [side for side in noted if _is_number(side) and side > 0]
+    if len(shot) == 2:
+        shape, shape_now = max(shot) / min(shot), max(picture.size) / min(picture.size)
+        if abs(shape / shape_now - 1) > CROPPED:
+            return None
     return focal_px_from_35mm(float(focal_35mm), picture.width, picture.height)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float))

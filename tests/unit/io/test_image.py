@@ -15,11 +15,22 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return make_bad_files(tmp_path_factory.mktemp("bad"))
 
 
-def save_with_exif(path: Path, image: np.ndarray, *, orientation: int = 1, focal: int = 0) -> None:
+def save_with_exif(
+    path: Path,
+    image: np.ndarray,
+    *,
+    orientation: int = 1,
+    focal: int = 0,
+    shot: tuple[int, int] | None = None,
+) -> None:
+    """shot: width and height that the camera noted."""
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
+    tags = exif.get_ifd(ExifTags.IFD.Exif)
     if focal:
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = focal
+        tags[ExifTags.Base.FocalLengthIn35mmFilm] = focal
+    if shot:
+        tags[ExifTags.Base.ExifImageWidth], tags[ExifTags.Base.ExifImageHeight] = shot
     Image.fromarray(image).save(path, exif=exif)
 
 
@@ -107,6 +118,23 @@ def test_exif_focal_length_becomes_pixels(tmp_path: Path) -> None:
     save_with_exif(tmp_path / "a.jpg", gradient(24, 36), orientation=6, focal=50)
     # 36x24 px on 36x24 mm film: one pixel is one millimetre.
     assert load_image(tmp_path / "a.jpg").focal_px == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize(
+    ("shot", "focal_px"),
+    [((3600, 2400), 50.0), ((2400, 3600), 50.0), ((3600, 2000), None), ((0, 0), 50.0)],
+)
+def test_focal_length_of_a_cropped_picture_is_unknown(
+    tmp_path: Path, shot: tuple[int, int], focal_px: float | None
+) -> None:
+    save_with_exif(tmp_path / "a.jpg", gradient(24, 36), focal=50, shot=shot)
+    assert load_image(tmp_path / "a.jpg").focal_px == (focal_px and pytest.approx(focal_px))
+
+
+@pytest.mark.parametrize("focal", [2, 60_000])
+def test_absurd_focal_length_is_not_believed(tmp_path: Path, focal: int) -> None:
+    save_with_exif(tmp_path / "a.jpg", gradient(24, 36), focal=focal)
+    assert load_image(tmp_path / "a.jpg").focal_px is None
 
 
 def test_no_exif_means_no_focal_length(tmp_path: Path) -> None:

@@ -150,6 +150,18 @@ def test_non_square_pixels_are_made_square(tmp_path: Path) -> None:
     assert frame.image.shape == (64, 128, 3)
 
 
+def test_size_stays_that_of_the_first_frame(tmp_path: Path) -> None:
+    # Elementary streams can be joined by joining their bytes.
+    for name, image in (("a", quarters()), ("b", quarters(128, 192))):
+        make_video(tmp_path / f"{name}.h264", [image] * 3)
+    joined = tmp_path / "ab.h264"
+    joined.write_bytes((tmp_path / "a.h264").read_bytes() + (tmp_path / "b.h264").read_bytes())
+    frames = read_all(VideoSource(joined))
+    assert [f.image.shape for f in frames] == [(64, 96, 3)] * 6
+    np.testing.assert_allclose(corners(frames[-1].image), [RED, GREEN, BLUE, GREY], atol=6)
+    assert (np.diff([f.t_ns for f in frames]) > 0).all()
+
+
 def test_colon_in_a_name_is_not_a_protocol(tmp_path: Path) -> None:
     path = tmp_path / "at 12:30.mp4"
     make_video(path, [quarters()] * 2)
