@@ -21,8 +21,11 @@ __all__ = ["Similarity", "align", "bend", "edges_of", "fit_similarity"]
 _ALIGN_ROUNDS = 25
 _ALIGN_KEEP = 0.8  # of the matches: ears, hair lines and necks differ too much to count
 _EYE_SHARE = 0.5  # weight of both eye centres together, as a part of all surface matches
-_STIFFNESS = (300.0, 100.0, 30.0, 10.0, 5.0, 3.0, 2.0, 1.5, 1.0, 1.0)
-_NORMAL_SCALE_M = (0.03, 0.03, 0.03, 0.02, 0.02, 0.02, 0.015, 0.015, 0.01, 0.01)
+# Stiffness falls slowly: while the head is stiff, lips and nose drag cheeks and jaw to their
+# places; measured on heads of known correspondence.
+_STIFFNESS = (1e4, 1e4, 3000.0, 3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+_NORMAL_SCALE_M = (0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.03, 0.02, 0.015, 0.01, 0.01)
+_ALIGN_NORMAL_SCALE_M = 0.03
 _FACING_MIN = 0.5  # matches turned by over 60 degrees are another sheet of skin
 _FAR = 3.0  # times the median distance of a round
 _FAR_MIN_M = 0.004
@@ -70,7 +73,7 @@ def align(vertices: F64, normals: F64, eyes: F64, surface: Surface, target_eyes:
     )
     placed = Similarity(scale, np.eye(3), target_eyes.mean(axis=0) - scale * eyes.mean(axis=0))
     for _ in range(_ALIGN_ROUNDS):
-        match = surface.closest(placed.apply(vertices), normals @ placed.R.T, _NORMAL_SCALE_M[0])
+        match = surface.closest(placed.apply(vertices), normals @ placed.R.T, _ALIGN_NORMAL_SCALE_M)
         away = np.linalg.norm(match.points - placed.apply(vertices), axis=1)
         use = (away <= np.quantile(away, _ALIGN_KEEP)) & (match.facing > _FACING_MIN)
         if not use.any():

@@ -24,7 +24,7 @@ __all__ = ["IRIS_LEFT", "IRIS_RIGHT", "Eyeball", "Transferred", "find_eyeballs",
 IRIS_RIGHT, IRIS_LEFT = 468, 473
 """MediaPipe's iris centres; the four points that follow each lie on the iris' rim."""
 
-_INNER = ("eyeballs", "teeth")  # regions of the reference that are no skin
+_INNER = ("eyeballs", "iris", "pupil", "teeth")  # regions of the reference that are no skin
 _HIDDEN = ("mouth_inside", "eye_sockets")  # skin that another head may not have
 _FACE_TRUST, _OTHER_TRUST = 1.0, 0.2
 _CARRY_SCALE_M = 0.006  # what a normal difference of 1 is worth when points are carried over
@@ -32,6 +32,7 @@ _LABEL_SCALE_M = 0.003
 _EYEBALL_MAX_M = 0.012  # an eyeball's centre is its joint; further off it is something else
 _EYEBALL_SHARE = 0.25  # of all vertices, at most
 _MAX_RESIDUAL_MM = 4.0
+_MAX_MOVED_MM = 12.0  # two people differ by 2 to 6
 _MIRROR_TOLERANCE_M = 1e-4
 
 
@@ -74,7 +75,10 @@ def transfer(reference: HeadModel, v_template: F32, faces: I32, J_regressor: F32
     surface = Surface(vertices, faces, use=skin)
     laid = _lay_over(reference, surface, eyes, _rim(faces, skin))
     _check(laid)
-    regions = _regions(reference, laid, vertices, faces, balls)
+    regions = _regions(reference, laid, vertices, faces, skin)
+    if balls is not None:
+        both = np.concatenate([ball.vertices for ball in balls])
+        regions["eyeballs"] = np.sort(both).astype(np.int32)
     points = _mediapipe(reference, laid, surface, vertices, faces, balls)
     return Transferred(
         regions=regions,
@@ -119,7 +123,8 @@ class _Laid:
     vertices: F64  # (V, 3) metres; those that are no skin stay where the similarity put them
     normals: F64  # (V, 3)
     skin: Bool  # (V,)
-    residual_mm: float
+    residual_mm: float  # mean distance of the face to the foreign surface
+    moved_mm: float  # mean way of the face from its placement to where it was bent to
 
 
 def _lay_over(reference: HeadModel, surface: Surface, eyes: F64, rim: Bool) -> _Laid:
@@ -143,14 +148,17 @@ def _lay_over(reference: HeadModel, surface: Surface, eyes: F64, rim: Bool) -> _
     normals = smooth_normals(bent, skin_faces)
     match = surface.closest(bent[face], normals[face], _CARRY_SCALE_M)
     residual = float(np.linalg.norm(match.points - bent[face], axis=1).mean())
-    return _Laid(bent, normals, skin, 1000.0 * residual)
+    moved = float(np.linalg.norm(bent[face] - start[face], axis=1).mean())
+    return _Laid(bent, normals, skin, 1000.0 * residual, 1000.0 * moved)
 
 
 def _check(laid: _Laid) -> None:
-    if not laid.residual_mm <= _MAX_RESIDUAL_MM:
+    fits = laid.residual_mm <= _MAX_RESIDUAL_MM and laid.moved_mm <= _MAX_MOVED_MM
+    if not fits:
         raise AssetError(
-            f"our head does not fit over this one: {laid.residual_mm:.1f} mm apart, expected under "
-            f"{_MAX_RESIDUAL_MM:.0f}. Is it a head in FLAME's axes, metres, facing +z?"
+            f"our head does not fit over this one: the face had to move by {laid.moved_mm:.1f} mm "
+            f"(at most {_MAX_MOVED_MM:.0f}) and is {laid.residual_mm:.1f} mm off (at most "
+            f"{_MAX_RESIDUAL_MM:.0f}). Is it a head in FLAME's axes, in metres, facing +z?"
         )
 
 
@@ -225,30 +233,23 @@ def _iris(
 
 
 def _regions(
-    reference: HeadModel,
-    laid: _Laid,
-    vertices: F64,
-    faces: I32,
-    balls: tuple[Eyeball, Eyeball] | None,
+    reference: HeadModel, laid: _Laid, vertices: F64, faces: I32, skin: Bool
 ) -> dict[str, I32]:
-    """Each vertex takes the regions of the nearest reference vertex that faces the same way."""
+    """Each vertex of the skin takes the regions of the nearest reference vertex facing its way."""
     normals = smooth_normals(vertices, faces)
     own = np.flatnonzero(laid.skin)
     tree: Any = cKDTree(np.hstack([laid.vertices, _LABEL_SCALE_M * laid.normals])[own])
-    _, nearest = tree.query(np.hstack([vertices, _LABEL_SCALE_M * normals]))
-    nearest = own[nearest]
-    is_ball = np.zeros(len(vertices), np.bool_)
+    _, found = tree.query(np.hstack([vertices, _LABEL_SCALE_M * normals]))
+    nearest = own[found]
+    on_skin = np.zeros(len(vertices), np.bool_)
+    on_skin[faces[skin]] = True
     regions: dict[str, I32] = {}
-    if balls is not None:
-        both = np.sort(np.concatenate([ball.vertices for ball in balls]))
-        is_ball[both] = True
-        regions["eyeballs"] = both.astype(np.int32)
     for name, members in reference.regions.items():
         if name in _INNER:
             continue
         member = np.zeros(reference.n_vertices, np.bool_)
         member[members] = True
-        index = np.flatnonzero(member[nearest] & ~is_ball).astype(np.int32)
+        index = np.flatnonzero(member[nearest] & on_skin).astype(np.int32)
         if index.size:
             regions[name] = index
         elif name in REGIONS:
