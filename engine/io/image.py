@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from engine.errors import CaptureError
 from engine.files import replacing
 from engine.frames import focal_px_from_35mm
+from engine.io.readable import check_readable
 from engine.types import U8, Frame, check_array
 
 __all__ = ["IMAGE_SUFFIXES", "ImageSource", "LoadedImage", "list_images", "load_image", "save_png"]
@@ -56,7 +57,7 @@ def load_image(path: Path) -> LoadedImage:
     an animation the first picture is taken.
     Raises: CaptureError: if the file is missing, empty, damaged, not a picture or too large.
     """
-    _check_readable(path)
+    check_readable(path, "picture")
     with warnings.catch_warnings():
         # Pillow warns about damaged metadata, which costs nothing here, and about pictures over a
         # limit of its own, lower than MAX_PIXELS.
@@ -142,21 +143,6 @@ class ImageSource:
     def close(self) -> None:
         """Nothing more is read; safe to call twice."""
         self._next = len(self.paths)
-
-
-def _check_readable(path: Path) -> None:
-    if path.is_dir():
-        raise CaptureError(f"{path} is a folder, not a picture; name a file in it")
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise CaptureError(f"{path} is empty (0 bytes); copy or download it again")
-    except FileNotFoundError as error:
-        raise CaptureError(f"{path} does not exist; check the path") from error
-    except OSError as error:
-        raise CaptureError(
-            f"{path} cannot be opened: {error.strerror}; check its permissions"
-        ) from error
 
 
 def _why_not_a_picture(path: Path) -> str:

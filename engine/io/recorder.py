@@ -71,7 +71,9 @@ class VideoRecorder:
                 f"file:{self._partial}", "w", format="mp4", options=_CONTAINER
             )
             self._stream = self._add_stream(preset, crf)
+            self._container.start_encoding()  # PyAV opens the file only now
         except READ_ERRORS as error:
+            self._abandon()
             raise self._failure(error) from error
 
     def write(self, image: U8, t_ns: int) -> None:

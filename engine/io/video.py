@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from engine.errors import CaptureError
 from engine.io.decoder import READ_ERRORS, Decoder
+from engine.io.readable import check_readable
 from engine.types import U8, Frame
 
 __all__ = ["VIDEO_SUFFIXES", "VideoSource"]
@@ -28,7 +29,7 @@ class VideoSource:
         Raises: CaptureError: if it is missing, no video, without a picture, or damaged so that
             not one frame can be read.
         """
-        _check_file(path)
+        check_readable(path, "video")
         self.path = path
         self.name = path.name
         self.problem: str | None = None
@@ -91,18 +92,3 @@ class VideoSource:
         if n_damaged:
             return f"{self.name} is damaged: {n_damaged} of its frames were left out"
         return None
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise CaptureError(f"{path} is a folder, not a video; name a file in it")
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise CaptureError(f"{path} is empty (0 bytes); copy or download it again")
-    except FileNotFoundError as error:
-        raise CaptureError(f"{path} does not exist; check the path") from error
-    except OSError as error:
-        raise CaptureError(
-            f"{path} cannot be opened: {error.strerror}; check its permissions"
-        ) from error

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from PIL import ExifTags, Image
 from engine.errors import CaptureError, OutputError
 from engine.io.image import ImageSource, list_images, load_image, natural_key, save_png
 from tests.bad_files import PICTURES, gradient, make_bad_files
+from tests.unprivileged import as_nobody
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,14 @@ def test_saving_under_a_file_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="--out"):
         save_png(tmp_path / "file" / "a.png", gradient(2, 2))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+def test_file_without_read_permission_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "inner" / "a.png"
+    save_png(path, gradient(2, 2))
+    with as_nobody(path.parent, mode=0), pytest.raises(CaptureError, match="check its permissions"):
+        load_image(path)
 
 
 def test_numbers_in_names_sort_by_value() -> None:

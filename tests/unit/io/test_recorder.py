@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from engine.io.recorder import VideoRecorder, partial_path
 from engine.io.video import VideoSource
 from engine.types import Frame
 from tests.bad_files import gradient
+from tests.unprivileged import as_nobody
 
 
 def read_all(path: Path) -> list[Frame]:
@@ -130,6 +132,12 @@ def test_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="--out"):
         VideoRecorder(tmp_path / "file" / "a.mp4", 64, 48)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits")
+def test_folder_without_write_permission_is_told_before_the_first_frame(tmp_path: Path) -> None:
+    with as_nobody(tmp_path), pytest.raises(OutputError, match=r"Permission denied.*--out"):
+        VideoRecorder(tmp_path / "a.mp4", 64, 48)
 
 
 KILLED = """
