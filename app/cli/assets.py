@@ -19,7 +19,6 @@ assets_app = typer.Typer(
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON. Default: text.")]
-_OPENHEAD = "openhead.npz"
 
 
 @assets_app.command("import")
@@ -58,7 +57,9 @@ def list_(as_json: _Json = False) -> None:
         return
     for asset in assets:
         typer.echo(f"{asset.file}  {_megabytes(asset.size)}  {asset.licence}")
-        typer.echo(f"  source: {asset.source}")
+        typer.echo(f"  from: {asset.source}")
+        if asset.notice:
+            typer.echo(f"  notice: {asset.notice}")
     for head in heads:
         typer.echo("")
         typer.echo(_head_as_text(head))
@@ -75,26 +76,23 @@ def verify(as_json: _Json = False) -> None:
     else:
         for asset, state in states:
             typer.echo(f"{state:8}{asset.file}")
-    bad = [asset.file for asset, state in states if state != "ok"]
-    if bad:
+    bad = [asset for asset, state in states if state != "ok"]
+    for asset in bad:
         typer.echo(
-            f"{', '.join(bad)}: missing or not as recorded; take them from a fresh copy of the "
-            "project, or make them again with the command that assets/manifest.toml names",
+            f"{asset.path} is not as recorded; take it from a fresh copy of the project, or make "
+            f"it again with: {asset.command}",
             err=True,
         )
+    if bad:
         raise typer.Exit(1)
 
 
 def _reference() -> "HeadModel":
     """The bundled head model, which gives landmarks and regions to imported ones."""
-    from engine.errors import AssetError
     from engine.flame.model import load_head_model
-    from engine.io.assets import load_manifest
+    from engine.io.assets import asset_path
 
-    for asset in load_manifest():
-        if asset.path.name == _OPENHEAD:
-            return load_head_model(asset.path)
-    raise AssetError(f"assets/manifest.toml does not name {_OPENHEAD}; take a fresh copy of it")
+    return load_head_model(asset_path("openhead.npz"))
 
 
 def _head_as_dict(head: "ImportedHead") -> dict[str, Any]:
@@ -140,7 +138,8 @@ def _asset_as_dict(asset: "Asset") -> dict[str, Any]:
         "licence": asset.licence,
         "source": asset.source,
         "command": asset.command,
-        "figures": asset.figures,
+        "notice": asset.notice,
+        "figures": dict(asset.figures),
         "path": str(asset.path),
     }
 
