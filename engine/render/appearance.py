@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse
 
 from engine.flame.model import HeadModel
+from engine.flame.normals import vertex_normals
 from engine.render.mesh_buffers import CLAY, Surface
 from engine.types import F32, I32
 
@@ -15,6 +16,12 @@ Colour = tuple[float, float, float]
 
 _FADE_HEIGHT = 0.045
 """Metres of the neck, from its lower edge up, over which it fades out."""
+_HOLLOW_STEPS = 5
+"""Neighbourhoods over which a hollow is looked for."""
+_HOLLOW_DEPTH = 0.010
+"""Metres; a hollow a third of this deep is a third darker."""
+_MOUTH_DARK_DEPTH = 0.055
+"""Metres."""
 _NAPE_BEHIND_EARS = 0.02
 """Metres."""
 _WET_GLOSS = 1.0
@@ -76,13 +83,41 @@ def head_surface(model: HeadModel, palette: Palette = PLASTER) -> Surface:
     for name in _ORDER:
         if (region := model.regions.get(name)) is not None:
             albedo[_hairy(model) if name == "scalp" else region] = getattr(palette, name)
-    for name, value in (("lips", _LIP_GLOSS), ("teeth", 0.5), ("eyeballs", _WET_GLOSS)):
+    for name, value in (("lips", _LIP_GLOSS), ("teeth", 0.2), ("eyeballs", _WET_GLOSS)):
         if (region := model.regions.get(name)) is not None:
             gloss[region] = value
     height = model.v_template[:, 1]
     rise = np.clip((height - height.min()) / _FADE_HEIGHT, 0.0, 1.0)
     opacity: F32 = rise * rise * (3.0 - 2.0 * rise)
-    return Surface(_softened(albedo, model), opacity.astype(np.float32), gloss)
+    shade = _hollow_shade(model) * _mouth_shade(model)
+    shaded: F32 = _softened(albedo, model) * shade[:, None]
+    return Surface(np.minimum(shaded, 1.0), opacity.astype(np.float32), gloss)
+
+
+def _hollow_shade(model: HeadModel) -> F32:
+    """(V,) below 1 in hollows, where less light gets in: sockets, nostrils, ears."""
+    mean = _neighbour_mean(model.faces, model.n_vertices)
+    smooth = model.v_template
+    for _ in range(_HOLLOW_STEPS):
+        smooth = mean @ smooth
+    outward = vertex_normals(model.v_template, model.faces)
+    depth = np.einsum("vk,vk->v", smooth - model.v_template, outward)
+    shade: F32 = np.clip(1.0 - depth / _HOLLOW_DEPTH, 0.6, 1.03).astype(np.float32)
+    for name in ("teeth", "eyeballs"):
+        if (region := model.regions.get(name)) is not None:
+            shade[region] = 1.0
+    return shade
+
+
+def _mouth_shade(model: HeadModel) -> F32:
+    """(V,) below 1 in the mouth: the farther behind the lips, the darker."""
+    shade = np.ones(model.n_vertices, np.float32)
+    lips = model.v_template[model.regions.get("lips", model.regions["mouth"]), 2].max()
+    for name in ("teeth", "mouth_inside"):
+        if (region := model.regions.get(name)) is not None:
+            behind = lips - model.v_template[region, 2]
+            shade[region] = np.clip(1.1 - behind / _MOUTH_DARK_DEPTH, 0.3, 1.0)
+    return shade
 
 
 def _hairy(model: HeadModel) -> I32:
