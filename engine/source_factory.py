@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from PIL import Image
+
 from engine.errors import CaptureError
 from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
@@ -18,6 +20,8 @@ SAMPLE = "sample"
 """The bundled clip."""
 SYNTHETIC = "synthetic"
 """A rendered head that moves."""
+_PICTURES_NOT_READ = frozenset({".heic", ".heif"})
+"""Reading them as pictures tells what to do about them."""
 
 
 def first_source_spec() -> str:
@@ -56,9 +60,17 @@ def open_source(spec: str, model: HeadModel) -> Source:
 
 
 def is_video_file(path: Path) -> bool:
-    """Whether a file is to be read as a video: by its suffix, else by not being a picture's."""
+    """Whether a file is to be read as a video: by its suffix, else by what is in it."""
     suffix = path.suffix.lower()
-    return suffix in VIDEO_SUFFIXES or suffix not in IMAGE_SUFFIXES
+    if suffix in VIDEO_SUFFIXES:
+        return True
+    if suffix in IMAGE_SUFFIXES | _PICTURES_NOT_READ:
+        return False
+    try:
+        with Image.open(path):
+            return False
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return True
 
 
 def _camera_index(spec: str) -> int:

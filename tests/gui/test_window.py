@@ -16,7 +16,7 @@ from engine.errors import CaptureError
 from engine.io.source import Source
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import Frame
-from tests.unit.app.fakes import SIZE, FakeFitter, FakeSource, grey_frame, triangle_head
+from tests.live_fakes import SIZE, FakeFitter, FakeSource, grey_frame, triangle_head
 
 pytestmark = [pytest.mark.gui, pytest.mark.gl]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from app.view import State, View
 from app.worker import Request, Worker
 from engine.errors import AssetError, CaptureError
-from tests.unit.app.fakes import FakeFitter, FakeSource
+from tests.live_fakes import FakeFitter, FakeSource
 
 
 class Collector:

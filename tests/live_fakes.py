@@ -1,4 +1,4 @@
-"""Sources and fitters for tests of the worker and the window: no camera, no MediaPipe."""
+"""Sources, fitters and a head for tests of worker, window and batch: no camera, no MediaPipe."""
 
 import threading
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.errors import CaptureError
+from engine.flame.model import REGIONS, HeadModel, Landmarks
 from engine.frames import default_camera
 from engine.types import N_MEDIAPIPE, FaceCrop, FlameParams, Frame, Reconstruction
 
@@ -17,25 +18,48 @@ def grey_frame(index: int, grey: int = 128, t_ns: int = 0) -> Frame:
     return Frame(np.full((height, width, 3), grey, np.uint8), index, t_ns)
 
 
-def triangle_head(frame: Frame) -> Reconstruction:
+TRIANGLE_M = np.array([[-0.2, -0.2, 0], [0.2, -0.2, 0], [0, 0.3, 0]], np.float32)
+
+
+def triangle_model() -> HeadModel:
+    """The head model of `triangle_head`."""
+    corners = Landmarks(np.zeros(68, np.int32), np.full((68, 3), 1 / 3, np.float32))
+    return HeadModel(
+        name="triangle",
+        licence="CC0-1.0",
+        model_id="0" * 64,
+        v_template=TRIANGLE_M,
+        shapedirs=np.zeros((3, 3, 1), np.float32),
+        exprdirs=np.zeros((3, 3, 1), np.float32),
+        posedirs=np.zeros((3, 3, 36), np.float32),
+        J_regressor=np.full((5, 3), 1 / 3, np.float32),
+        parents=np.array([-1, 0, 1, 1, 1], np.int32),
+        lbs_weights=np.tile(np.float32([1, 0, 0, 0, 0]), (3, 1)),
+        faces=np.array([[0, 1, 2]], np.int32),
+        regions={name: np.arange(3, dtype=np.int32) for name in REGIONS},
+        landmarks68=corners,
+        mediapipe=Landmarks(corners.faces_idx[:1], corners.bary[:1]),
+        mediapipe_idx=np.zeros(1, np.int32),
+    )
+
+
+def triangle_head(frame: Frame, face_id: int = 0, quality: float = 1.0) -> Reconstruction:
     """A "head" of one large triangle, facing the camera 1 m in front of it."""
     height, width = frame.image.shape[:2]
     params = FlameParams.neutral("0" * 64, 1, 1).with_values(t=np.array([0.0, 0.0, -1.0]))
-    crop = FaceCrop(
-        np.zeros((8, 8, 3), np.uint8), np.eye(2, 3), np.zeros((N_MEDIAPIPE, 2), np.float32), 1.0
-    )
-    vertices = np.array([[-0.2, -0.2, 0], [0.2, -0.2, 0], [0, 0.3, 0]], np.float32)
+    points = np.zeros((N_MEDIAPIPE, 2), np.float32)
+    crop = FaceCrop(np.zeros((8, 8, 3), np.uint8), np.eye(2, 3), points, 1.0, face_id)
     landmarks = np.full((68, 2), (width / 2, height / 2), np.float32)
     return Reconstruction(
         frame_index=frame.index,
         t_ns=frame.t_ns,
         params=params,
         camera=default_camera(width, height),
-        vertices=vertices,
+        vertices=TRIANGLE_M,
         crop=crop,
         landmarks68_px=landmarks,
         landmark_rms=0.01,
-        quality=1.0,
+        quality=quality,
         stage_ms={"crop": 4.0, "fit": 2.0},
     )
 

@@ -1,0 +1,131 @@
+"""The command line: exit codes, what goes to stdout and what to stderr."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import engine.head_choice
+import engine.pipeline
+from app.__main__ import main
+from engine.types import Frame, Reconstruction
+from tests.bad_files import gradient
+from tests.live_fakes import FakeFitter, triangle_head, triangle_model
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+class FakeReconstructor(FakeFitter):
+    """Sees one face in every picture."""
+
+    interrupts = False
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__()
+
+    def run_all(self, frame: Frame) -> list[Reconstruction]:
+        if self.interrupts:
+            raise KeyboardInterrupt
+        return [triangle_head(frame)]
+
+
+@pytest.fixture
+def n2f(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line on the triangle head; gives exit code, stdout, stderr."""
+    monkeypatch.setattr(engine.head_choice, "chosen_head_model", lambda path: triangle_model())
+    monkeypatch.setattr(engine.pipeline, "Reconstructor", FakeReconstructor)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["n2f", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(gradient(48, 64)).save(path)
+    return path
+
+
+def test_version_goes_to_stdout(n2f: Run):
+    code, out, _ = n2f("--version")
+    assert code == 0
+    assert out.startswith("n2f ")
+
+
+def test_a_good_fit_exits_0_and_leaves_stdout_empty(n2f: Run, photo: Path, tmp_path: Path):
+    code, out, err = n2f("fit", photo, "--out", tmp_path / "out")
+    assert (code, out) == (0, "")
+    assert "1 ok" in err
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    stage_ms = {"crop": 4.0, "fit": 2.0}
+    row = {"input": str(photo), "status": "ok", "message": "", "stage_ms": stage_ms}
+    assert summary == [row]
+
+
+def test_json_goes_to_stdout_alone(n2f: Run, photo: Path, tmp_path: Path):
+    code, out, _ = n2f("fit", photo, tmp_path / "missing.png", "--out", tmp_path / "o", "--json")
+    assert code == 1
+    rows = json.loads(out)
+    assert [row["status"] for row in rows] == ["ok", "error"]
+    assert rows[0]["outputs"] == ["photo.npz"]
+
+
+def test_an_engine_error_is_one_message_without_a_traceback(n2f: Run, photo: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    code, out, err = n2f("fit", photo, "--out", tmp_path / "file" / "out")
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: ")
+    assert "--out" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "flags", [["--method", "nonsense"], ["--export", "npz,xyz"], ["--faces", "0"], ["--nope"]]
+)
+def test_wrong_usage_exits_2(n2f: Run, photo: Path, tmp_path: Path, flags: list[str]):
+    code, out, err = n2f("fit", photo, "--out", tmp_path / "out", *flags)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+
+
+def test_interrupting_exits_130_quietly_and_leaves_a_summary(
+    n2f: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(FakeReconstructor, "interrupts", True)
+    code, _, err = n2f("fit", photo, "--out", tmp_path / "out")
+    assert (code, err) == (130, "")
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == []
+
+
+def test_a_window_without_a_display_is_refused_with_what_works_instead(
+    n2f: Run, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    code, _, err = n2f("demo")
+    assert code == 1
+    assert "--headless" in err
+
+
+def test_a_display_that_does_not_answer_is_told_before_qt_would_abort(
+    n2f: Run, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":987")
+    code, _, err = n2f("live", "--source", "synthetic")
+    assert code == 1
+    assert ":987 does not answer" in err
+
+
+def test_out_without_headless_is_wrong_usage(n2f: Run, tmp_path: Path):
+    assert n2f("demo", "--out", tmp_path)[0] == 2

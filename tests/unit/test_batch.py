@@ -1,0 +1,228 @@
+"""The batch: every input gets an outcome, work done is kept, nothing is overwritten by accident."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.batch import Batch, BatchSettings, Outcome
+from engine.batch_plan import check_output_folder, plan_jobs, read_record
+from engine.errors import CaptureError, OutputError
+from engine.io.results import load_fit_npz
+from engine.types import Frame, Reconstruction
+from tests.bad_files import gradient, make_video
+from tests.live_fakes import FakeFitter, triangle_head, triangle_model
+
+MODEL = triangle_model()
+
+
+class CountingFitter(FakeFitter):
+    """No face in a black frame; as many others as asked for, the first the best."""
+
+    def __init__(self, n_faces: int = 1, quality: float = 0.9) -> None:
+        super().__init__()
+        self.n_faces, self.quality, self.n_run = n_faces, quality, 0
+
+    def run_all(self, frame: Frame) -> list[Reconstruction]:
+        self.n_run += 1
+        if frame.image.max() < 40:  # h264 keeps black only nearly black
+            return []
+        return [triangle_head(frame, i, self.quality) for i in range(self.n_faces)]
+
+
+def picture(path: Path, *, black: bool = False) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = gradient(48, 64) * (0 if black else 1)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def run(
+    inputs: list[Path], out: Path, fitter: CountingFitter | None = None, **changes: object
+) -> list[Outcome]:
+    values = {"method": "landmarks", "n_faces": 1, "exports": ("npz",), "overwrite": False}
+    settings = BatchSettings(out=out, **{**values, **changes})
+    with Batch(MODEL, settings, lambda tracking: fitter or CountingFitter()) as batch:
+        return [batch.run(job) for job in plan_jobs(inputs, out)]
+
+
+def statuses(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.row.status for outcome in outcomes]
+
+
+def test_a_failing_input_does_not_stop_the_others(tmp_path: Path, out: Path):
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "bare").mkdir()
+    good = picture(tmp_path / "good.png")
+    black = picture(tmp_path / "black.png", black=True)
+    inputs = [tmp_path / "empty.jpg", tmp_path / "missing.jpg", tmp_path / "bare", black, good]
+    outcomes = run(inputs, out)
+    assert statuses(outcomes) == ["error", "error", "error", "no-face", "ok"]
+    assert [outcome.failed for outcome in outcomes] == [True, True, True, True, False]
+    assert "empty (0 bytes)" in outcomes[0].row.message
+    assert load_fit_npz(out / "good.npz", MODEL).params(0).t.tolist() == [0.0, 0.0, -1.0]
+
+
+def test_a_second_run_keeps_what_is_done_and_fits_nothing(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png"), picture(tmp_path / "b.png", black=True)]
+    first = run(inputs, out)
+    written = (out / "a.npz").stat().st_mtime_ns
+    fitter = CountingFitter()
+    second = run(inputs, out, fitter)
+    assert fitter.n_run == 0
+    assert [outcome.kept for outcome in second] == [True, True]
+    assert [outcome.row for outcome in second] == [outcome.row for outcome in first]
+    assert (out / "a.npz").stat().st_mtime_ns == written
+
+
+def test_a_lost_output_or_a_new_kind_of_export_is_made_again(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png")]
+    run(inputs, out)
+    (out / "a.npz").unlink()
+    assert not run(inputs, out)[0].kept
+    assert (out / "a.npz").exists()
+    assert not run(inputs, out, exports=("npz", "csv"))[0].kept
+    assert (out / "a.csv").exists()
+    assert run(inputs, out)[0].kept
+
+
+def test_results_of_other_settings_are_replaced_only_with_overwrite(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png")]
+    run(inputs, out)
+    refused = run(inputs, out, n_faces=2)
+    assert statuses(refused) == ["error"]
+    assert "--overwrite" in refused[0].row.message
+    assert statuses(run(inputs, out, n_faces=2, overwrite=True)) == ["ok"]
+    assert run(inputs, out, n_faces=2)[0].kept
+
+
+def test_results_of_an_older_version_of_the_input_are_not_taken_for_new(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png")]
+    run(inputs, out)
+    picture(tmp_path / "a.png", black=True)
+    assert "older version" in run(inputs, out)[0].row.message
+
+
+def test_same_stems_never_share_a_file(tmp_path: Path, out: Path):
+    inputs = [
+        picture(tmp_path / "one" / "face.png"),
+        picture(tmp_path / "two" / "face.png"),
+        picture(tmp_path / "two" / "face.jpg"),
+    ]
+    outcomes = run(inputs, out)
+    names = [outcome.outputs[0] for outcome in outcomes]
+    assert names[:2] == ["face.npz", "two_face.npz"]
+    assert len(set(names)) == 3
+    assert all(outcome.kept for outcome in run(inputs, out))
+
+
+def test_same_stems_of_two_runs_never_share_a_file(tmp_path: Path, out: Path):
+    one, two = (picture(tmp_path / name / "face.png") for name in ("one", "two"))
+    run([one], out)
+    assert run([two], out)[0].outputs == ("two_face.npz",)
+    assert read_record(out, "face").input == str(one.resolve())
+
+
+def test_a_stem_like_that_of_a_second_face_is_renamed(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png"), picture(tmp_path / "a.face2.png")]
+    outcomes = run(inputs, out, CountingFitter(n_faces=2), n_faces=2)
+    assert outcomes[0].outputs == ("a.npz", "a.face2.npz")
+    assert outcomes[1].outputs == ("a_face2.npz", "a_face2.face2.npz")
+
+
+def test_a_folder_stands_for_its_files_in_natural_order_and_each_is_done_once(
+    tmp_path: Path, out: Path
+):
+    folder = tmp_path / "many"
+    for name in ("10.png", "2.png", "1.png", ".hidden.png"):
+        picture(folder / name)
+    (folder / "notes.txt").write_text("not an input")
+    jobs = plan_jobs([folder, folder / "2.png"], out)
+    assert [job.path.name for job in jobs] == ["1.png", "2.png", "10.png"]
+
+
+def test_low_quality_is_told(tmp_path: Path, out: Path):
+    outcome = run([picture(tmp_path / "a.png")], out, CountingFitter(quality=0.2))[0]
+    assert (outcome.row.status, outcome.failed) == ("low", False)
+    assert "0.20" in outcome.row.message
+
+
+def test_a_video_keeps_every_frame_and_says_where_no_face_was(tmp_path: Path, out: Path):
+    frames = [np.zeros((48, 64, 3), np.uint8) if i == 1 else gradient(48, 64) for i in range(5)]
+    make_video(tmp_path / "clip.mp4", frames)
+    seen: list[int] = []
+    settings = BatchSettings(out, "landmarks", 1, ("npz", "csv"), overwrite=False)
+    with Batch(MODEL, settings, lambda tracking: CountingFitter()) as batch:
+        outcome = batch.run(plan_jobs([tmp_path / "clip.mp4"], out)[0], seen.append)
+    assert outcome.row.message == "face in 4 of 5 frames"
+    assert outcome.row.stage_ms == {"crop": 4.0, "fit": 2.0}
+    assert seen == [1, 2, 3, 4, 5]
+    saved = load_fit_npz(out / "clip.npz", MODEL)
+    assert saved.found.tolist() == [True, False, True, True, True]
+    assert np.diff(saved.arrays["t_ns"]).tolist() == [40_000_000] * 4  # 25 frames a second
+
+
+def test_a_second_face_that_comes_late_has_gaps_before(tmp_path: Path, out: Path):
+    class Late(CountingFitter):
+        def run_all(self, frame: Frame) -> list[Reconstruction]:
+            return [triangle_head(frame, i) for i in range(1 + (frame.index >= 2))]
+
+    make_video(tmp_path / "clip.mp4", [gradient(48, 64)] * 4)
+    outcome = run([tmp_path / "clip.mp4"], out, Late(), n_faces=2)[0]
+    assert outcome.outputs == ("clip.npz", "clip.face2.npz")
+    assert load_fit_npz(out / "clip.npz").found.tolist() == [True] * 4
+    assert load_fit_npz(out / "clip.face2.npz").found.tolist() == [False, False, True, True]
+
+
+@pytest.mark.gl
+def test_every_kind_of_export_is_written(tmp_path: Path, out: Path):
+    make_video(tmp_path / "clip.mp4", [gradient(48, 64)] * 3)
+    kinds = ("npz", "csv", "obj", "glb", "mp4", "png")
+    outcome = run([tmp_path / "clip.mp4"], out, exports=kinds)[0]
+    assert sorted(outcome.outputs) == sorted(f"clip.{kind}" for kind in kinds)
+    drawn = np.asarray(Image.open(out / "clip.png")).astype(int)
+    plain = gradient(48, 64).astype(int)
+    # The triangle covers the middle and leaves the corners; h264 keeps colours within 12 of 255.
+    assert np.abs(drawn[0, 0] - plain[0, 0]).max() <= 12
+    assert np.abs(drawn[24, 32] - plain[24, 32]).max() > 30
+
+
+def test_an_output_folder_that_holds_an_input_is_refused(tmp_path: Path):
+    path = picture(tmp_path / "a.png")
+    with pytest.raises(OutputError, match="another folder with --out"):
+        check_output_folder(tmp_path, [path])
+    with pytest.raises(OutputError, match="another folder with --out"):
+        check_output_folder(tmp_path, [tmp_path])
+
+
+def test_an_output_folder_that_cannot_be_made_is_told_before_any_work(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_output_folder(tmp_path / "file" / "out", [])
+
+
+def test_a_damaged_record_counts_as_none(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png")]
+    run(inputs, out)
+    (out / "a.json").write_text('{"input": 3')
+    assert read_record(out, "a") is None
+    assert statuses(run(inputs, out)) == ["ok"]
+
+
+def test_an_error_is_tried_again_in_the_next_run(tmp_path: Path, out: Path):
+    class Failing(CountingFitter):
+        def run_all(self, frame: Frame) -> list[Reconstruction]:
+            raise CaptureError("out of luck")
+
+    inputs = [picture(tmp_path / "a.png")]
+    assert statuses(run(inputs, out, Failing())) == ["error"]
+    assert statuses(run(inputs, out)) == ["ok"]
