@@ -1,5 +1,7 @@
 """One Qt application for all window tests, with the GL format and the look of the real one."""
 
+import ctypes
+import ctypes.util
 import os
 import sys
 
@@ -16,3 +18,10 @@ if sys.platform.startswith("linux") and os.environ.get("DISPLAY"):
 @pytest.fixture(scope="session")
 def qapp() -> QApplication:
     return QApplication.instance() or make_application()
+
+
+@pytest.fixture(autouse=True)
+def _no_egl_context_is_current() -> None:
+    """Qt uses GLX, which fails in a thread where a headless test left its EGL context current."""
+    if name := ctypes.util.find_library("EGL"):
+        ctypes.CDLL(name).eglReleaseThread()
