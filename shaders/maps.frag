@@ -2,9 +2,9 @@
 // Data for every pixel in one pass. In: model and view frame, metres.
 // Out: head normal and depth; view normal and triangle number + 1; weights of corners 0 and 1.
 
-in vec3 v_position_view;
-in vec3 v_normal_head;
-in vec3 v_normal_view;
+centroid in vec3 v_position_view;
+centroid in vec3 v_normal_head;
+centroid in vec3 v_normal_view;
 in vec3 v_corner;
 
 uniform vec3 u_depth_axis; // unit, view frame, the direction in which depth grows

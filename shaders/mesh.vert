@@ -11,12 +11,13 @@ in float in_gloss;
 uniform mat4 u_view_from_model;
 uniform mat4 u_clip_from_view;
 
-out vec3 v_position_view;
-out vec3 v_normal_head;
-out vec3 v_normal_view;
-out vec3 v_albedo;
-out float v_opacity;
-out float v_gloss;
+// Centroid: triangles may be smaller than a pixel, whose centre then is far outside of them.
+centroid out vec3 v_position_view;
+centroid out vec3 v_normal_head;
+centroid out vec3 v_normal_view;
+centroid out vec3 v_albedo;
+centroid out float v_opacity;
+centroid out float v_gloss;
 out vec3 v_corner; // weights of the triangle's corners; true only when drawn without an index
 
 void main() {

@@ -1,8 +1,8 @@
 #version 330 core
 // Normals as colours, (n + 1) / 2. In: model frame. Out: encoded, multiplied by its alpha.
 
-in vec3 v_normal_head;
-in float v_opacity;
+centroid in vec3 v_normal_head;
+centroid in float v_opacity;
 
 uniform mat3 u_shown_from_head; // rotation into the frame that is shown
 

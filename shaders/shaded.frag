@@ -1,11 +1,11 @@
 #version 330 core
 // The lit surface. In: view frame, linear light. Out: sRGB-encoded, multiplied by its alpha.
 
-in vec3 v_position_view;
-in vec3 v_normal_view;
-in vec3 v_albedo;
-in float v_opacity;
-in float v_gloss;
+centroid in vec3 v_position_view;
+centroid in vec3 v_normal_view;
+centroid in vec3 v_albedo;
+centroid in float v_opacity;
+centroid in float v_gloss;
 
 out vec4 out_colour;
 

@@ -14,12 +14,13 @@ uniform mat4 u_source_view_from_model;
 uniform mat4 u_texture_from_source_view; // to 0..1 texture coordinates and depth, times w
 uniform vec3 u_depth_bias; // metres, source view frame, towards the camera
 
-out vec3 v_position_view;
-out vec3 v_normal_view;
-out float v_opacity;
-out vec3 v_source_position_view;
-out vec3 v_source_normal_view;
-out vec4 v_source_texture;
+// Centroid: triangles may be smaller than a pixel, whose centre then is far outside of them.
+centroid out vec3 v_position_view;
+centroid out vec3 v_normal_view;
+centroid out float v_opacity;
+centroid out vec3 v_source_position_view;
+centroid out vec3 v_source_normal_view;
+centroid out vec4 v_source_texture;
 
 void main() {
     vec4 position_view = u_view_from_model * vec4(in_position, 1.0);

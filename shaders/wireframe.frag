@@ -2,9 +2,9 @@
 // Triangle edges as thin smooth lines over a faint fill. Hidden lines go, because the fill of
 // nearer triangles replaces them. In: view frame. Out: encoded, multiplied by its alpha.
 
-in vec3 v_position_view;
-in vec3 v_normal_view;
-in float v_opacity;
+centroid in vec3 v_position_view;
+centroid in vec3 v_normal_view;
+centroid in float v_opacity;
 in vec3 v_corner;
 
 uniform vec3 u_line_colour; // encoded

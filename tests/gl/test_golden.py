@@ -1,4 +1,7 @@
-"""Pictures as they once looked good. `python -m tests.gl.test_golden` draws them anew: look first."""
+"""Pictures as they looked when they were good.
+
+`python -m tests.gl.test_golden` draws them anew: look at them before committing.
+"""
 
 from pathlib import Path
 

@@ -10,8 +10,8 @@ def test_a_spheres_normals_point_away_from_its_centre() -> None:
     vertices, faces = sphere(0.1, 48, 96)
     normals = vertex_normals(vertices, faces)
     cosine = (normals * vertices / 0.1).sum(axis=1)
-    # Rings are not symmetric about a vertex: off by under a tenth of a facet's 3.75 degrees.
-    assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 0.3
+    # Next to the poles a vertex has uneven neighbours: off by under a fifth of a facet's 3.75 deg.
+    assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 0.7
 
 
 def test_face_vectors_are_twice_the_area_and_outward() -> None:
