@@ -7,7 +7,7 @@ centroid in vec3 v_normal_view;
 centroid in float v_opacity;
 centroid in vec3 v_source_position_view;
 centroid in vec3 v_source_normal_view;
-centroid in vec4 v_source_texture;
+in vec4 v_source_texture;
 
 uniform sampler2D u_photo;
 uniform sampler2DShadow u_source_depth;

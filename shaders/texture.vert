@@ -20,7 +20,7 @@ centroid out vec3 v_normal_view;
 centroid out float v_opacity;
 centroid out vec3 v_source_position_view;
 centroid out vec3 v_source_normal_view;
-centroid out vec4 v_source_texture;
+out vec4 v_source_texture; // at the centre, else the photo wobbles along the triangles' edges
 
 void main() {
     vec4 position_view = u_view_from_model * vec4(in_position, 1.0);

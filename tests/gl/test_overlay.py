@@ -125,7 +125,11 @@ def test_opacity_by_vertex_fades_the_mesh(ctx: moderngl.Context) -> None:
     height = (60.0 - rows) / 192.0 * 0.5  # metres above the axis: focal length 192 px, depth 0.5 m
     expected = np.where(np.abs(height) < 0.04, 255.0 * (height + 0.04) / 0.08, 0.0)
     inside = np.abs(np.abs(height) - 0.04) > 0.004  # rows that the edges do not cross
-    np.testing.assert_allclose(alpha[inside, 80], expected[inside], atol=1.0)  # rounding
+    # Rounding; and where the diagonal crosses a pixel its samples are taken up to half a pixel off,
+    # which is 4.2 of the 8.3 that alpha rises in a row.
+    error = np.abs(alpha[:, 80] - expected)[inside]
+    assert np.median(error) < 1.0
+    assert error.max() < 4.2
 
 
 def test_without_a_photo_the_rest_is_transparent_and_edges_keep_their_colour(
