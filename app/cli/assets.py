@@ -33,6 +33,7 @@ def import_(
     """Convert a FLAME file once; after that, `--model FILE` starts at once."""
     from engine.flame.cache import import_flame
 
+    typer.echo(f"Reading {file}; the first time takes some seconds.", err=True)
     head = import_flame(file, _reference(), member=member)
     if as_json:
         typer.echo(json.dumps(_head_as_dict(head), indent=2))

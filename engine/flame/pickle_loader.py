@@ -15,7 +15,8 @@ import numpy.typing as npt
 from engine.errors import AssetError
 from engine.flame.archive import SITE, Source, find_source, read_source
 from engine.flame.model import JOINTS
-from engine.flame.pickle_machine import Node, PickledArray, read_pickle
+from engine.flame.pickle_machine import read_pickle
+from engine.flame.pickle_nodes import Node, PickledArray
 from engine.types import F32, I32
 
 __all__ = ["FlameFile", "read_flame", "read_flame_source"]

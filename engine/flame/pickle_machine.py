@@ -6,178 +6,35 @@ code by another way, is refused by name. Strings of Python 2 are taken as Latin-
 interchangeable with bytes.
 """
 
-import math
 import pickletools
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from engine.flame.pickle_nodes import CALLABLE, CLASSES, Dtype, Global, Node, PickledArray, find
 
-__all__ = ["Dtype", "Node", "PickledArray", "read_pickle"]
+__all__ = ["read_pickle"]
 
 _MAX_OPCODES = 1_000_000
-_MAX_AXES = 4
 _MARK = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Global:
-    """A name that the pickle may use; stands for the thing, is never the thing."""
-
-    name: str  # module and attribute, dotted
-
-
-@dataclass(slots=True, eq=False)
-class Dtype:
-    """A numpy dtype of plain numbers."""
-
-    code: str  # kind and size, e.g. "f8"
-    order: str = "<"  # or ">" or "|"
-
-    def build(self, state: object) -> None:
-        if not (isinstance(state, tuple) and len(state) >= 2 and state[1] in ("<", ">", "|", "=")):
-            raise ValueError("a dtype's state is not numpy's")
-        self.order = "<" if state[1] == "=" else state[1]
-
-    def numpy(self) -> np.dtype[Any]:
-        return np.dtype(f"{self.order}{self.code}")
-
-
-@dataclass(slots=True, eq=False)
-class PickledArray:
-    """A numpy array: checked on `array()`, and nothing is allocated on the file's word."""
-
-    state: tuple[Any, ...] | None = None
-
-    def build(self, state: object) -> None:
-        if not (isinstance(state, tuple) and len(state) == 5):
-            raise ValueError("an array's state is not numpy's")
-        self.state = state
-
-    def array(self) -> npt.NDArray[Any]:
-        """The array, read-only, in the file's dtype and shape."""
-        if self.state is None:
-            raise ValueError("an array has no contents")
-        _version, shape, dtype, fortran, data = self.state
-        if not isinstance(dtype, Dtype):
-            raise ValueError("an array holds objects instead of numbers")
-        if not (isinstance(shape, tuple) and len(shape) <= _MAX_AXES):
-            raise ValueError("an array's shape is not a tuple of sizes")
-        if not all(type(n) is int and 0 <= n < 2**48 for n in shape):
-            raise ValueError("an array's shape is not a tuple of sizes")
-        content = as_bytes(data)
-        claimed = math.prod(shape) * dtype.numpy().itemsize
-        if claimed != len(content):
-            raise ValueError(
-                f"an array of shape {shape} claims {claimed} bytes but holds {len(content)}"
-            )
-        flat = np.frombuffer(content, dtype.numpy())
-        return flat.reshape(shape, order="F" if fortran else "C")
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    """An object of a class we stand in for: its class and its attributes."""
-
-    name: str
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-    def build(self, state: object) -> None:
-        if not isinstance(state, dict):
-            raise ValueError(f"the state of a {self.name} is not a dictionary")
-        self.attributes = state
-
-
-def as_bytes(data: object) -> bytes:
-    """Contents of a string of Python 2 (Latin-1) or of bytes."""
-    if isinstance(data, bytes):
-        return data
-    if isinstance(data, str):
-        return data.encode("latin1")
-    raise ValueError("an array holds objects instead of numbers")
-
-
-_CLASSES = frozenset(
-    [
-        "chumpy.ch.Ch",
-        "chumpy.reordering.Select",
-        "scipy.sparse.csc.csc_matrix",
-        "scipy.sparse._csc.csc_matrix",
-    ]
-)
-_NUMBERS = frozenset(["b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"])
-
-
-def _make_dtype(args: tuple[Any, ...]) -> Dtype:
-    code = args[0] if args else None
-    if not isinstance(code, str) or code not in _NUMBERS:
-        kind = code[:20] if isinstance(code, str) else type(code).__name__
-        raise ValueError(f"a dtype is {kind!r} instead of a plain number")
-    return Dtype(code)
-
-
-def _make_array(args: tuple[Any, ...]) -> PickledArray:
-    if not args or args[0] != Global("numpy.ndarray"):
-        raise ValueError("an array is of another class than numpy.ndarray")
-    return PickledArray()
-
-
-def _make_scalar(args: tuple[Any, ...]) -> float | int:
-    if len(args) != 2 or not isinstance(args[0], Dtype):
-        raise ValueError("a scalar is not a plain number")
-    number: float | int = PickledArray((1, (), args[0], False, args[1])).array().item()
-    return number
-
-
-def _make_bytes(args: tuple[Any, ...]) -> bytes:
-    if len(args) != 2 or not isinstance(args[0], str) or args[1] not in ("latin1", "latin-1"):
-        raise ValueError("_codecs.encode is used for something else than bytes")
-    return args[0].encode("latin1")
-
-
-def _make_node(args: tuple[Any, ...]) -> Node:
-    plain = len(args) == 3 and args[1] in (_OBJECT_2, _OBJECT_3) and args[2] is None
-    if not (plain and isinstance(args[0], Global) and args[0].name in _CLASSES):
-        raise ValueError("an object is not built in the way FLAME's files build theirs")
-    return Node(args[0].name)
-
-
-_OBJECT_2, _OBJECT_3 = Global("__builtin__.object"), Global("builtins.object")
-
-# set: chumpy's bookkeeping (`_dirty_vars`), of which nothing is needed.
-_CALLABLE: dict[str, Callable[[tuple[Any, ...]], object]] = {
-    "numpy.dtype": _make_dtype,
-    "_codecs.encode": _make_bytes,
-    "__builtin__.set": lambda args: (),
-    "builtins.set": lambda args: (),
-    "copy_reg._reconstructor": _make_node,
-    "copyreg._reconstructor": _make_node,
-}
-for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _CALLABLE[f"{_module}._reconstruct"] = _make_array
-    _CALLABLE[f"{_module}.scalar"] = _make_scalar
-
-_NAMED = frozenset(["numpy.ndarray", _OBJECT_2.name, _OBJECT_3.name])
-
-
-def _find(name: str) -> Global:
-    """The stand-in for a global. Raises: ValueError: naming it, if it is not on the list."""
-    if name in _CALLABLE or name in _CLASSES or name in _NAMED:
-        return Global(name)
-    shown = ascii(name[:200])[1:-1]
-    if name.startswith("chumpy."):
-        raise ValueError(f"it holds a chumpy node of the class {shown}, which no FLAME file has")
-    raise ValueError(f"it asks for the global {shown}, which no FLAME file needs; nothing was run")
-
-
 class _Machine:
-    """The stack, the memo and one method for each group of opcodes."""
+    """The stack, the memo, and what the opcodes do to them."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+
+    def step(self, opcode: str, arg: Any) -> None:  # noqa: ANN401  (depends on the opcode)
+        if opcode in _VALUES:
+            self.stack.append(arg)
+        elif opcode in _CONSTANTS:
+            self.stack.append(_CONSTANTS[opcode]())
+        elif opcode in _STEPS:
+            _STEPS[opcode](self, arg)
+        else:
+            _refuse(opcode)
 
     def pop(self) -> Any:  # noqa: ANN401  (whatever the file put there)
         if not self.stack or self.stack[-1] is _MARK:
@@ -221,14 +78,14 @@ class _Machine:
 
     def reduce(self) -> None:
         args, function = self.pop(), self.pop()
-        known = isinstance(function, Global) and function.name in _CALLABLE
+        known = isinstance(function, Global) and function.name in CALLABLE
         if not known or not isinstance(args, tuple):
             raise ValueError("it calls something that is no function of FLAME's files")
-        self.stack.append(_CALLABLE[function.name](args))
+        self.stack.append(CALLABLE[function.name](args))
 
     def new_object(self) -> None:
         args, cls = self.pop(), self.pop()
-        if not (isinstance(cls, Global) and cls.name in _CLASSES and args == ()):
+        if not (isinstance(cls, Global) and cls.name in CLASSES and args == ()):
             raise ValueError("it makes an object that no FLAME file has")
         self.stack.append(Node(cls.name))
 
@@ -244,7 +101,7 @@ class _Machine:
         name, module = self.pop(), self.pop()
         if not (isinstance(name, str) and isinstance(module, str)):
             raise ValueError("it asks for a global without a name")
-        self.stack.append(_find(f"{module}.{name}"))
+        self.stack.append(find(f"{module}.{name}"))
 
 
 _VALUES = frozenset(
@@ -268,7 +125,7 @@ _STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "FRAME": lambda m, arg: None,
     "POP": lambda m, arg: m.pop(),
     "POP_MARK": lambda m, arg: m.pop_to_mark(),
-    "GLOBAL": lambda m, arg: m.stack.append(_find(arg.replace(" ", ".", 1))),
+    "GLOBAL": lambda m, arg: m.stack.append(find(arg.replace(" ", ".", 1))),
     "STACK_GLOBAL": lambda m, arg: m.stack_global(),
     "INST": lambda m, arg: _refuse_inst(arg.replace(" ", ".", 1)),
     "REDUCE": lambda m, arg: m.reduce(),
@@ -307,7 +164,7 @@ def _set_item(machine: _Machine) -> None:
 
 
 def _refuse_inst(name: str) -> None:
-    _find(name)
+    find(name)
     _refuse("INST")
 
 
@@ -322,17 +179,13 @@ def read_pickle(data: bytes) -> object:
     Raises: ValueError: if it is no whole pickle, or names anything FLAME's files do not need.
     """
     machine = _Machine()
-    for count, (opcode, arg, _position) in enumerate(pickletools.genops(data)):
-        if count > _MAX_OPCODES:
-            raise ValueError(f"it has over {_MAX_OPCODES} opcodes, a FLAME file has some hundred")
-        if opcode.name == "STOP":
-            break
-        if opcode.name in _VALUES:
-            machine.stack.append(arg)
-        elif opcode.name in _CONSTANTS:
-            machine.stack.append(_CONSTANTS[opcode.name]())
-        elif opcode.name in _STEPS:
-            _STEPS[opcode.name](machine, arg)
-        else:
-            _refuse(opcode.name)
+    with warnings.catch_warnings():
+        # What Python says of odd escapes in text strings is meant for source code.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for count, (opcode, arg, _position) in enumerate(pickletools.genops(data)):
+            if count > _MAX_OPCODES:
+                raise ValueError(f"it has over {_MAX_OPCODES} opcodes, FLAME's have some hundred")
+            if opcode.name == "STOP":
+                break
+            machine.step(opcode.name, arg)
     return machine.pop()

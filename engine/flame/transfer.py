@@ -9,17 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from engine.errors import AssetError
 from engine.flame.closest import Surface, smooth_normals, unit_rows
+from engine.flame.mesh_parts import (
+    Eyeball,
+    find_eyeballs,
+    mirror_map,
+    rim_edges,
+    skin_triangles,
+)
 from engine.flame.model import JOINTS, REGIONS, Contour, HeadModel, Landmarks
-from engine.flame.registration import align, bend, edges_of
+from engine.flame.registration import align, bend
 from engine.types import F32, F64, I32, Bool
 
-__all__ = ["IRIS_LEFT", "IRIS_RIGHT", "Eyeball", "Transferred", "find_eyeballs", "transfer"]
+__all__ = ["IRIS_LEFT", "IRIS_RIGHT", "Transferred", "transfer"]
 
 IRIS_RIGHT, IRIS_LEFT = 468, 473
 """MediaPipe's iris centres; the four points that follow each lie on the iris' rim."""
@@ -29,20 +34,8 @@ _HIDDEN = ("mouth_inside", "eye_sockets")  # skin that another head may not have
 _FACE_TRUST, _OTHER_TRUST = 1.0, 0.2
 _CARRY_SCALE_M = 0.006  # what a normal difference of 1 is worth when points are carried over
 _LABEL_SCALE_M = 0.003
-_EYEBALL_MAX_M = 0.012  # an eyeball's centre is its joint; further off it is something else
-_EYEBALL_SHARE = 0.25  # of all vertices, at most
 _MAX_RESIDUAL_MM = 4.0
 _MAX_MOVED_MM = 12.0  # two people differ by 2 to 6
-_MIRROR_TOLERANCE_M = 1e-4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Eyeball:
-    """A ball of its own in a head mesh."""
-
-    vertices: I32  # indices into the head's vertices
-    centre: F64  # (3,) metres
-    radius: float  # metres, median
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +64,9 @@ def transfer(reference: HeadModel, v_template: F32, faces: I32, J_regressor: F32
     vertices = np.asarray(v_template, np.float64)
     eyes = _eye_joints(J_regressor, vertices)
     balls = find_eyeballs(vertices, faces, eyes)
-    skin = _skin_triangles(faces, len(vertices), balls)
+    skin = skin_triangles(faces, len(vertices), balls)
     surface = Surface(vertices, faces, use=skin)
-    laid = _lay_over(reference, surface, eyes, _rim(faces, skin))
+    laid = _lay_over(reference, surface, eyes, rim_edges(faces, skin))
     _check(laid)
     regions = _regions(reference, laid, vertices, faces, skin)
     if balls is not None:
@@ -86,34 +79,9 @@ def transfer(reference: HeadModel, v_template: F32, faces: I32, J_regressor: F32
         mediapipe=points[0],
         mediapipe_idx=points[1],
         contour=_contour(reference, laid, surface),
-        mirror=_mirror(vertices),
+        mirror=mirror_map(vertices),
         residual_mm=laid.residual_mm,
     )
-
-
-def find_eyeballs(vertices: F64, faces: I32, eyes: F64) -> tuple[Eyeball, Eyeball] | None:
-    """The left and the right eyeball: separate parts of the mesh around the eye joints.
-
-    Args: eyes: (2, 3) metres, joints of the left and the right eye.
-    Returns: None if the mesh has no such parts.
-    """
-    labels, count = _parts(faces, len(vertices))
-    found: list[Eyeball] = []
-    for eye in eyes:
-        best: Eyeball | None = None
-        for part in range(count):
-            index = np.flatnonzero(labels == part)
-            if not 4 <= index.size <= _EYEBALL_SHARE * len(vertices):
-                continue
-            centre = 0.5 * (vertices[index].min(axis=0) + vertices[index].max(axis=0))
-            away = float(np.linalg.norm(centre - eye))
-            if away < (_EYEBALL_MAX_M if best is None else np.linalg.norm(best.centre - eye)):
-                radius = float(np.median(np.linalg.norm(vertices[index] - centre, axis=1)))
-                best = Eyeball(index.astype(np.int32), centre, radius)
-        if best is None or any(np.array_equal(best.vertices, b.vertices) for b in found):
-            return None
-        found.append(best)
-    return found[0], found[1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,40 +229,3 @@ def _eye_joints(J_regressor: F32, vertices: F64) -> F64:
     rows = [JOINTS.index("eye_left"), JOINTS.index("eye_right")]
     joints: F64 = np.asarray(J_regressor, np.float64)[rows] @ vertices
     return joints
-
-
-def _parts(faces: I32, n_vertices: int) -> tuple[I32, int]:
-    """Connected parts: a label for each vertex, and how many there are."""
-    a, b = edges_of(faces).T
-    graph = scipy.sparse.coo_matrix((np.ones(len(a)), (a, b)), shape=(n_vertices, n_vertices))
-    count, labels = connected_components(graph, directed=False)
-    return np.asarray(labels, np.int32), int(count)
-
-
-def _skin_triangles(faces: I32, n_vertices: int, balls: tuple[Eyeball, ...] | None) -> Bool:
-    """(F,) the largest part of the mesh, eyeballs left out."""
-    labels, count = _parts(faces, n_vertices)
-    sizes = np.bincount(labels, minlength=count)
-    for ball in balls or ():
-        sizes[labels[ball.vertices[0]]] = 0
-    skin: Bool = labels[faces[:, 0]] == int(np.argmax(sizes))
-    return skin
-
-
-def _rim(faces: I32, skin: Bool) -> Bool:
-    """(F, 3) edges, from corner k to the next, that no other triangle has: where the skin ends."""
-    _, inverse, counts = np.unique(edges_of(faces), axis=0, return_inverse=True, return_counts=True)
-    single = counts[inverse.reshape(-1)] == 1
-    rim: Bool = single.reshape(3, len(faces)).T & skin[:, None]
-    return rim
-
-
-def _mirror(vertices: F64) -> I32 | None:
-    """(V,) the vertex on the other side of x = 0; None where the mesh is not symmetric."""
-    flipped = vertices * np.array([-1.0, 1.0, 1.0])
-    tree: Any = cKDTree(vertices)
-    away, nearest = tree.query(flipped)
-    own = np.arange(len(vertices))
-    if float(away.max()) > _MIRROR_TOLERANCE_M or not np.array_equal(nearest[nearest], own):
-        return None
-    return np.asarray(nearest, np.int32)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.flame.pickle_machine import PickledArray, read_pickle
+from engine.flame.pickle_machine import read_pickle
+from engine.flame.pickle_nodes import PickledArray
 
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 _DATA = st.recursive(

@@ -8,9 +8,10 @@ import pytest
 
 from engine.errors import AssetError
 from engine.flame.closest import Surface, closest_on_triangles, smooth_normals
+from engine.flame.mesh_parts import find_eyeballs
 from engine.flame.model import REGIONS, HeadModel, Landmarks, load_head_model
 from engine.flame.registration import fit_similarity
-from engine.flame.transfer import IRIS_LEFT, IRIS_RIGHT, find_eyeballs, transfer
+from engine.flame.transfer import IRIS_LEFT, IRIS_RIGHT, transfer
 from engine.types import F64, I32
 from tests.bumpy_head import (
     EYE_M,
