@@ -8,10 +8,9 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from engine.flame.registration import edges_of
 from engine.types import F64, I32, Bool
 
-__all__ = ["Eyeball", "find_eyeballs", "mirror_map", "rim_edges", "skin_triangles"]
+__all__ = ["Eyeball", "edges_of", "find_eyeballs", "mirror_map", "rim_edges", "skin_triangles"]
 
 _EYEBALL_MAX_M = 0.012  # an eyeball's centre is its joint; further off it is something else
 _EYEBALL_SHARE = 0.25  # of all vertices, at most
@@ -27,6 +26,12 @@ class Eyeball:
     radius: float  # metres, median
 
 
+def edges_of(faces: I32) -> I32:
+    """(E, 2) edges of a mesh, once for each triangle that has them, smaller index first."""
+    pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    return np.sort(pairs, axis=1).astype(np.int32)
+
+
 def find_eyeballs(vertices: F64, faces: I32, eyes: F64) -> tuple[Eyeball, Eyeball] | None:
     """The left and the right eyeball: separate parts of the mesh around the eye joints.
 
@@ -34,13 +39,13 @@ def find_eyeballs(vertices: F64, faces: I32, eyes: F64) -> tuple[Eyeball, Eyebal
     Returns: None if the mesh has no such parts.
     """
     labels, count = _parts(faces, len(vertices))
+    sizes = np.bincount(labels, minlength=count)
+    likely = np.flatnonzero((sizes >= 4) & (sizes <= _EYEBALL_SHARE * len(vertices)))
     found: list[Eyeball] = []
     for eye in eyes:
         best: Eyeball | None = None
-        for part in range(count):
+        for part in likely:
             index = np.flatnonzero(labels == part)
-            if not 4 <= index.size <= _EYEBALL_SHARE * len(vertices):
-                continue
             centre = 0.5 * (vertices[index].min(axis=0) + vertices[index].max(axis=0))
             away = float(np.linalg.norm(centre - eye))
             if away < (_EYEBALL_MAX_M if best is None else np.linalg.norm(best.centre - eye)):

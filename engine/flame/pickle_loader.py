@@ -27,6 +27,7 @@ N_SHAPE = 300
 _PARENTS = (-1, 0, 1, 1, 1)
 _KEYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "kintree_table", "weights", "f")
 _MAX_ELEMENTS = 40_000_000  # six times the official shapedirs
+_MAX_VERTICES = 50_000
 _MAX_NESTING = 8
 _HEIGHT_M = (0.1, 1.0)  # heads with necks, children included; wider than any true one
 
@@ -62,6 +63,10 @@ def read_flame(path: Path, *, member: str | None = None) -> FlameFile:
 def read_flame_source(source: Source) -> FlameFile:
     """As `read_flame`, for a file already looked at."""
     data = read_source(source)
+    if data[:64].lstrip()[:1] == b"<":
+        raise AssetError(
+            f"{source.label} is a web page instead of a model: log in at {SITE} and download again"
+        )
     try:
         content = read_pickle(data)
     except ValueError as error:
@@ -87,7 +92,8 @@ def _flame_file(content: object, source: Source, sha256: str) -> FlameFile:
         raise ValueError(f"{', '.join(missing)} missing; it holds: {found or 'nothing'}")
     parents = _parents(_numbers(content, "kintree_table"))
     template = _floats(content, "v_template", (None, 3))
-    n_vertices = len(template)
+    if (n_vertices := len(template)) > _MAX_VERTICES:
+        raise ValueError(f"it has {n_vertices} vertices, official files have 5023")
     _check_units(template)
     directions = _floats(content, "shapedirs", (n_vertices, 3, None))
     return FlameFile(

@@ -160,6 +160,8 @@ def find(name: str) -> Global:
     """The stand-in for a global. Raises: ValueError: naming it, if it is not on the list."""
     if name in CALLABLE or name in CLASSES or name in _NAMED:
         return Global(name)
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError("it is no pickle, or a damaged one")
     shown = ascii(name[:200])[1:-1]
     if name.startswith("chumpy."):
         raise ValueError(f"it holds a chumpy node of the class {shown}, which no FLAME file has")

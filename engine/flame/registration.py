@@ -14,9 +14,10 @@ import scipy.sparse
 from scipy.sparse.linalg import splu
 
 from engine.flame.closest import Surface, smooth_normals
+from engine.flame.mesh_parts import edges_of
 from engine.types import F64, I32, Bool
 
-__all__ = ["Similarity", "align", "bend", "edges_of", "fit_similarity"]
+__all__ = ["Similarity", "align", "bend", "fit_similarity"]
 
 _ALIGN_ROUNDS = 25
 _ALIGN_KEEP = 0.8  # of the matches: ears, hair lines and necks differ too much to count
@@ -110,12 +111,6 @@ def bend(vertices: F64, faces: I32, surface: Surface, trust: F64, rim: Bool) -> 
         pull = weights[:, None] * np.where(good[:, None], match.points - vertices, 0.0)
         moved = vertices + splu(system.tocsc()).solve(pull)
     return moved
-
-
-def edges_of(faces: I32) -> I32:
-    """(E, 2) edges of a mesh, once for each triangle that has them, smaller index first."""
-    pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    return np.sort(pairs, axis=1).astype(np.int32)
 
 
 def _smoothness(n_vertices: int, faces: I32) -> Any:  # noqa: ANN401  (scipy has no types)

@@ -171,6 +171,7 @@ def _bad_contents(content: dict[str, Any]) -> dict[str, tuple[dict[str, Any], st
         "overflow": (content | {"posedirs": huge}, "posedirs holds values that are not finite"),
         "shape": (content | {"weights": content["weights"][:, :4]}, "weights has shape"),
         "faces": (content | {"f": outside}, f"f names vertex {n_vertices} of {n_vertices}"),
+        "scan": (content | {"v_template": np.ones((50_001, 3))}, "50001 vertices"),
         "millimetres": (content | {"v_template": content["v_template"] * 1000}, "metres"),
         "smpl": (content | {"kintree_table": body}, "24 joints instead of 5: an SMPL body"),
         "joints": (content | {"kintree_table": swapped}, "joints are not root, neck, jaw"),
@@ -221,7 +222,8 @@ def test_an_unknown_chumpy_node_is_refused_by_name(
     [
         (b"", "is empty"),
         (b"# FLAME model\nplease register\n", "was refused"),
-        (b"<html><body>Log in</body></html>", "was refused"),
+        (b"\n<html><body>Log in</body></html>", "is a web page instead of a model: log in"),
+        (b"client = FLAME('x')\nprint(client)\n", "refused: it is no pickle, or a damaged one"),
         (bytes(range(256)) * 4, "was refused"),
         (b"\x80\x02]q\x00.", "list instead of named arrays"),
     ],
