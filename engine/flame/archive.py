@@ -5,6 +5,8 @@ while reading, so an archive cannot swell.
 """
 
 import hashlib
+import lzma
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -24,6 +26,11 @@ _MAX_TEXT_BYTES = 2**18
 _PREFERRED = ("generic_model.pkl", "flame2023_open.pkl", "flame2023.pkl")
 _NO_MODEL = ("flame_masks.pkl", "flame_static_embedding.pkl", "flame_static_embedding_68.pkl")
 _ZIP_START = b"PK\x03\x04"
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError),
+    *(EOFError, OSError, KeyError, ValueError),
+)
+"""What zipfile raises on archives that are cut, scrambled or of a kind it does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def find_source(path: Path, *, member: str | None = None) -> Source:
                 raise AssetError(f"{path} has over {_MAX_MEMBERS} files inside; it is no FLAME zip")
             found = _choose(path, [i for i in archive.infolist() if _is_candidate(i)], member)
             return Source(path, found.filename, _sha256(path), _notice(archive))
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise AssetError(
             f"{path} is a damaged zip ({error}); download it again from {SITE}"
         ) from error
@@ -85,7 +92,7 @@ def read_source(source: Source) -> bytes:
             data = stream.read(_MAX_BYTES + 1)
     except RuntimeError as error:  # zipfile's word for "encrypted"
         raise AssetError(f"{source.label} is encrypted; unpack it and import the .pkl") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise AssetError(
             f"{source.label} is damaged ({error}); download it again from {SITE}"
         ) from error
