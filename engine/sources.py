@@ -145,7 +145,7 @@ def head_motion(model: HeadModel, time_s: float, seed: int) -> FlameParams:
     return _with_face(model, neutral, time_s, phase[6:], seed).with_values(
         shape=shape,
         R=_axis(0, pitch) @ _axis(1, yaw) @ _axis(2, roll),
-        t=np.array([0.0, -0.01, -0.52]) + np.array([0.03, 0.02, 0.06]) * shift,
+        t=np.array([0.0, -0.015, -0.56]) + np.array([0.03, 0.015, 0.05]) * shift,
     )
 
 
