@@ -43,7 +43,7 @@ MODES = (
 _OPACITY_STEP = 10  # percent
 _NO_FACE_FRAMES = 10
 """So many frames without a face before it is said: shorter gaps would only flicker."""
-_NO_FACE = "No face found. Look at the camera, with light on the face and the whole head in view."
+_NO_FACE = "No face found. The whole head should be in view, with light on the face."
 
 
 @dataclass(frozen=True, slots=True)
