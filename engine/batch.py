@@ -8,29 +8,19 @@ from typing import Self
 
 import numpy as np
 
-from engine.batch_plan import FACE_MARK, Job, Record, read_record, write_record
+from engine.batch_plan import Job, Record, read_record, write_record
 from engine.errors import CaptureError, EngineError
+from engine.fit_writer import FitWriter
 from engine.flame.model import HeadModel
-from engine.io.image import load_image, save_png
-from engine.io.mesh_export import write_glb, write_obj
-from engine.io.results import (
-    FitSequence,
-    Status,
-    SummaryRow,
-    save_fit_npz,
-    save_sequence_npz,
-    write_csv,
-)
+from engine.io.image import load_image
+from engine.io.results import Status, SummaryRow
 from engine.io.video import VideoSource
 from engine.pipeline import LOW_QUALITY
-from engine.render.overlay import OverlayPainter
-from engine.types import Frame, Reconstruction
+from engine.types import Frame
 from engine.video_fit import FittedVideo, Fitter, fit_video
 
-__all__ = ["EXPORTS", "Batch", "BatchSettings", "Outcome"]
+__all__ = ["Batch", "BatchSettings", "Outcome"]
 
-EXPORTS = ("npz", "csv", "obj", "glb", "mp4", "png")
-"""What can be written for an input; mp4 for videos only."""
 _MOST_FRAMES = 0.5
 """A video with a face in fewer of its frames than this is called low."""
 
@@ -74,7 +64,7 @@ class Batch:
         self._settings = settings
         self._make_fitter = make_fitter
         self._fitters: dict[bool, Fitter] = {}
-        self._painter: OverlayPainter | None = None
+        self._writer = FitWriter(model, settings.out, settings.exports)
 
     def run(self, job: Job, on_frame: Callable[[int], None] = lambda n: None) -> Outcome:
         """Fit one input and write its outputs. Failures are outcomes, not exceptions.
@@ -158,90 +148,43 @@ class Batch:
         fits = fitter.run_all(frame)
         if not fits:
             return _no_face(job)
-        outputs: list[str] = []
-        for number, fit in enumerate(fits, start=1):
-            path = self._path_maker(job, number, outputs)
-            if "npz" in self._settings.exports:
-                save_fit_npz(path("npz"), fit, self._model)
-            if "csv" in self._settings.exports:
-                sequence = FitSequence(self._model)
-                sequence.add(frame.index, frame.t_ns, fit)
-                write_csv(path("csv"), sequence)
-            self._write_mesh(fit, path)
-        self._write_picture(frame, fits, self._path_maker(job, 1, outputs))
+        outputs = self._writer.write_picture(job.stem, frame, fits)
         status, message = _judge(fits[0].quality)
         if len(fits) > 1:
             message = f"{len(fits)} faces. {message}".strip()
-        return _outcome(job, status, message, fits[0].stage_ms, tuple(outputs))
+        return _outcome(job, status, message, fits[0].stage_ms, outputs)
 
     def _fit_video(self, job: Job, on_frame: Callable[[int], None]) -> Outcome:
-        outputs: list[str] = []
-        path = self._path_maker(job, 1, outputs)
+        film = self._writer.film_path(job.stem)
+        painter = self._writer.painter if film is not None else None
         source = VideoSource(job.path)
-        wants_film = "mp4" in self._settings.exports
         fitted = fit_video(
             source,
             self._fitter(tracking=True),
             self._model,
             by_id=self._settings.n_faces > 1,
-            painter=self._get_painter() if wants_film else None,
-            recording=path("mp4") if wants_film else None,
+            painter=painter,
+            recording=film,
             on_frame=on_frame,
         )
+        films = (film.name,) if film is not None and fitted.n_frames else ()
         if fitted.best is None:
-            return _no_face(job, fitted, tuple(outputs))
-        for number, sequence in enumerate(fitted.sequences.values(), start=1):
-            path = self._path_maker(job, number, outputs)
-            if "npz" in self._settings.exports:
-                save_sequence_npz(path("npz"), sequence)
-            if "csv" in self._settings.exports:
-                write_csv(path("csv"), sequence)
-        path = self._path_maker(job, 1, outputs)
-        self._write_mesh(fitted.best[1][0], path)
-        self._write_picture(*fitted.best, path)
+            return _no_face(job, fitted, films)
+        outputs = (*films, *self._writer.write_video(job.stem, fitted))
         status, message = _judge_video(fitted, source.problem)
-        return _outcome(job, status, message, fitted.stage_ms, tuple(outputs))
-
-    def _write_mesh(self, fit: Reconstruction, path: Callable[[str], Path]) -> None:
-        if "obj" in self._settings.exports:
-            model = self._model
-            write_obj(path("obj"), fit.vertices, model.faces, model.uv, model.uv_faces)
-        if "glb" in self._settings.exports:
-            write_glb(path("glb"), fit.vertices, self._model.faces)
-
-    def _write_picture(
-        self, frame: Frame, fits: list[Reconstruction], path: Callable[[str], Path]
-    ) -> None:
-        if "png" in self._settings.exports:
-            save_png(path("png"), self._get_painter().paint(frame.image, fits))
-
-    def _path_maker(self, job: Job, number: int, outputs: list[str]) -> Callable[[str], Path]:
-        """suffix -> path of an output of face 1, 2, ..., which is noted in outputs."""
-        stem = job.stem if number == 1 else f"{job.stem}{FACE_MARK}{number}"
-
-        def path(suffix: str) -> Path:
-            outputs.append(f"{stem}.{suffix}")
-            return self._settings.out / outputs[-1]
-
-        return path
+        return _outcome(job, status, message, fitted.stage_ms, outputs)
 
     def _fitter(self, *, tracking: bool) -> Fitter:
         if tracking not in self._fitters:
             self._fitters[tracking] = self._make_fitter(tracking)
         return self._fitters[tracking]
 
-    def _get_painter(self) -> OverlayPainter:
-        if self._painter is None:
-            self._painter = OverlayPainter(self._model)
-        return self._painter
-
     def close(self) -> None:
         """Free what was set up."""
         for fitter in self._fitters.values():
             fitter.close()
         self._fitters.clear()
-        if self._painter is not None:
-            self._painter.close()
+        self._writer.close()
 
     def __enter__(self) -> Self:
         return self

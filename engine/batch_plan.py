@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.errors import CaptureError, OutputError
 from engine.files import replacing
+from engine.fit_writer import FACE_MARK
 from engine.io.image import IMAGE_SUFFIXES, natural_key
 from engine.io.results import Status
 from engine.io.video import VIDEO_SUFFIXES
@@ -23,9 +24,6 @@ __all__ = [
     "read_record",
     "write_record",
 ]
-
-FACE_MARK = ".face"
-"""STEM.face2.npz holds the second face of STEM; no STEM may look like that itself."""
 
 
 @dataclass(frozen=True, slots=True)

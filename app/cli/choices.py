@@ -16,7 +16,7 @@ def checked_method(method: str) -> str:
 
 def checked_exports(listed: str) -> tuple[str, ...]:
     """The kinds of file in a comma-separated list, npz always first among them."""
-    from engine.batch import EXPORTS
+    from engine.fit_writer import EXPORTS
 
     kinds = tuple(dict.fromkeys(k.strip() for k in listed.split(",") if k.strip()))
     if unknown := [k for k in kinds if k not in EXPORTS]:

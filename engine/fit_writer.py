@@ -1,0 +1,115 @@
+"""Writes what was fitted to one input: STEM.npz and whatever else was asked for."""
+
+from pathlib import Path
+
+from engine.flame.model import HeadModel
+from engine.io.image import save_png
+from engine.io.mesh_export import write_glb, write_obj
+from engine.io.results import FitSequence, save_fit_npz, save_sequence_npz, write_csv
+from engine.render.overlay import OverlayPainter
+from engine.types import Frame, Reconstruction
+from engine.video_fit import FittedVideo
+
+__all__ = ["EXPORTS", "FACE_MARK", "FitWriter"]
+
+EXPORTS = ("npz", "csv", "obj", "glb", "mp4", "png")
+"""What can be written for an input; mp4 for videos only."""
+FACE_MARK = ".face"
+"""STEM.face2.npz holds the second face of STEM; no STEM may look like that itself."""
+
+
+class FitWriter:
+    """Writes into one folder. Pictures are drawn without a window, on one thread."""
+
+    def __init__(self, model: HeadModel, out: Path, exports: tuple[str, ...]) -> None:
+        """exports: some of EXPORTS."""
+        self._model = model
+        self._out = out
+        self._exports = exports
+        self._painter: OverlayPainter | None = None
+
+    @property
+    def painter(self) -> OverlayPainter:
+        """Made when first asked for: it needs OpenGL. Raises: ProviderError."""
+        if self._painter is None:
+            self._painter = OverlayPainter(self._model)
+        return self._painter
+
+    def film_path(self, stem: str) -> Path | None:
+        """Where the overlay of a video goes, None if it is not wanted."""
+        return self._out / f"{stem}.mp4" if "mp4" in self._exports else None
+
+    def write_picture(self, stem: str, frame: Frame, fits: list[Reconstruction]) -> tuple[str, ...]:
+        """Everything of a picture with at least one face.
+
+        Returns: file names. Raises: OutputError.
+        """
+        names = _Names(self._out, self._exports)
+        for number, fit in enumerate(fits, start=1):
+            own = face_stem(stem, number)
+            if path := names.add(own, "npz"):
+                save_fit_npz(path, fit, self._model)
+            if path := names.add(own, "csv"):
+                sequence = FitSequence(self._model)
+                sequence.add(frame.index, frame.t_ns, fit)
+                write_csv(path, sequence)
+            self._write_mesh(own, fit, names)
+        self._write_overlay(stem, frame, fits, names)
+        return tuple(names.added)
+
+    def write_video(self, stem: str, fitted: FittedVideo) -> tuple[str, ...]:
+        """Everything of a video but its film: each face's parameters, the best frame's mesh.
+
+        Returns: file names. Raises: OutputError.
+        """
+        names = _Names(self._out, self._exports)
+        for number, sequence in enumerate(fitted.sequences.values(), start=1):
+            own = face_stem(stem, number)
+            if path := names.add(own, "npz"):
+                save_sequence_npz(path, sequence)
+            if path := names.add(own, "csv"):
+                write_csv(path, sequence)
+        if fitted.best is not None:
+            frame, fits = fitted.best
+            self._write_mesh(stem, fits[0], names)
+            self._write_overlay(stem, frame, fits, names)
+        return tuple(names.added)
+
+    def _write_mesh(self, stem: str, fit: Reconstruction, names: "_Names") -> None:
+        model = self._model
+        if path := names.add(stem, "obj"):
+            write_obj(path, fit.vertices, model.faces, model.uv, model.uv_faces)
+        if path := names.add(stem, "glb"):
+            write_glb(path, fit.vertices, model.faces)
+
+    def _write_overlay(
+        self, stem: str, frame: Frame, fits: list[Reconstruction], names: "_Names"
+    ) -> None:
+        if path := names.add(stem, "png"):
+            save_png(path, self.painter.paint(frame.image, fits))
+
+    def close(self) -> None:
+        """Free the GPU."""
+        if self._painter is not None:
+            self._painter.close()
+        self._painter = None
+
+
+def face_stem(stem: str, number: int) -> str:
+    """The stem for face 1, 2, ... of an input."""
+    return stem if number == 1 else f"{stem}{FACE_MARK}{number}"
+
+
+class _Names:
+    """Notes the files of an input as they are written."""
+
+    def __init__(self, out: Path, exports: tuple[str, ...]) -> None:
+        self._out, self._exports = out, exports
+        self.added: list[str] = []
+
+    def add(self, stem: str, kind: str) -> Path | None:
+        """The path to write to, None if this kind is not wanted."""
+        if kind not in self._exports:
+            return None
+        self.added.append(f"{stem}.{kind}")
+        return self._out / self.added[-1]
