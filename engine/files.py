@@ -1,7 +1,7 @@
 """Writing files whole or not at all."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from engine.errors import OutputError
@@ -28,5 +28,5 @@ def replacing(path: Path) -> Iterator[Path]:
             "choose another folder with --out or free some space"
         ) from error
     finally:
-        if temporary.parent.is_dir():
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

@@ -21,7 +21,7 @@ from engine.openhead.rig import build_rig, jaw_turn, without_jaw
 from engine.openhead.skin_uv import skin_uv
 from engine.types import F64, I32
 
-__all__ = ["BLINK_STRENGTH", "build_openhead", "main"]
+__all__ = ["BLINK_STRENGTH", "build_openhead", "main", "mesh_of"]
 
 BLINK_STRENGTH = 1.06
 """The source's blink leaves half a millimetre open; the lid directions carry it on until shut."""
@@ -29,7 +29,7 @@ BLINK_STRENGTH = 1.06
 _META = {
     "release": "openhead 1",
     "source": "USC ICT Face Model Light (MIT), UVs of MakeHuman (CC0), MediaPipe's canonical mesh "
-    "(Apache-2.0)",
+    "(Apache-2.0), places of its points from public-domain portraits",
     "notice": "Derived from ICT Face Model Light, Copyright (c) 2020 USC Institute for Creative "
     "Technologies.",
 }
@@ -43,8 +43,8 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
     """
     offsets = load_offsets() if mediapipe_offsets is None else mediapipe_offsets
     ict = load_ict(source / "ict_facekit")
-    lid_loop, lip_loop = loops(ict)
-    mesh = build_mesh(ict, importance(ict), np.concatenate([ict.landmarks, lid_loop, lip_loop]))
+    lid_loop, _ = loops(ict)
+    mesh = mesh_of(ict)
     v = mesh.carry @ ict.vertices
     shapes = {name: mesh.carry @ delta for name, delta in ict.expressions.items()}
     shapes["tongueOut"] = _tongue_out(mesh, v)
@@ -59,7 +59,7 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
     static = np.einsum("nk,nkc->nc", marks.bary, v[mesh.triangles[marks.faces_idx]])
     mediapipe, mediapipe_idx = mediapipe_points(
         source / "mediapipe_canonical" / "canonical_face_model.obj",
-        v, mesh, marks, _rings(mesh, lid_loop, lip_loop, rig.lbs_weights[:, 2]), offsets,
+        v, mesh, marks, _kept(mesh, lid_loop), rig.lbs_weights[:, 2], offsets,
     )  # fmt: skip
     return HeadModel(
         name="openhead 1",
@@ -87,6 +87,13 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
     )
 
 
+def mesh_of(ict: IctModel) -> Mesh:
+    """openhead's mesh as mixtures of the source's vertices."""
+    lid_loop, lip_loop = loops(ict)
+    locked = np.concatenate([ict.landmarks, lid_loop, lip_loop])
+    return build_mesh(ict, importance(ict), locked)
+
+
 def _identity(ict: IctModel, mesh: Mesh) -> F64:
     return np.stack([mesh.carry @ mode for mode in ict.identity], axis=-1)
 
@@ -97,14 +104,6 @@ def _eyelids(shapes: dict[str, F64]) -> F64:
 
 def _kept(mesh: Mesh, source_vertices: I32) -> I32:
     return np.flatnonzero(np.isin(mesh.source_vertex, source_vertices)).astype(np.int32)
-
-
-def _rings(mesh: Mesh, lid_loop: I32, lip_loop: I32, jaw_weight: F64) -> dict[str, I32]:
-    """Edge vertices of lids and lips; closed lips touch, so the jaw tells them apart."""
-    lips = _kept(mesh, lip_loop)
-    follows = jaw_weight[lips] > 0.5
-    lids = _kept(mesh, lid_loop)
-    return {"lids": lids, "upper_lip": lips[~follows], "lower_lip": lips[follows]}
 
 
 def _tongue_out(mesh: Mesh, v: F64) -> F64:

@@ -12,7 +12,7 @@ from engine.types import F64, I32, Bool
 
 __all__ = ["decimate"]
 
-_MIN_NORMAL_DOT = 0.25  # a triangle may turn by up to 75 degrees in a collapse
+_MIN_NORMAL_DOT = 0.5  # a triangle may turn by up to 60 degrees in a collapse
 _MIN_QUALITY = 0.04  # 4 sqrt(3) area / (sum of squared edges); 1 is equilateral
 _BOUNDARY_WEIGHT = 10.0
 _LENGTH_WEIGHT = 3e-4  # keeps flat areas evenly meshed

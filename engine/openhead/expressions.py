@@ -12,12 +12,30 @@ import numpy as np
 from engine.flame.model import ArkitMap
 from engine.types import F64
 
-__all__ = ["EYE_TURN", "SHAPE_STD", "ExpressionBasis", "arkit_map", "expression_basis"]
+__all__ = [
+    "EYE_TURN",
+    "SHAPE_STD",
+    "ExpressionBasis",
+    "arkit_map",
+    "expression_basis",
+    "strength_root",
+]
 
-SHAPE_STD = 0.33
-"""Standard deviation of a blend shape's strength: on a third of the time, evenly from 0 to 1."""
+SHAPE_STD = 0.22
+"""Standard deviation of a common blend shape's strength."""
 
-_LEFT_RIGHT_CORRELATION = 0.85  # faces move mostly alike on both sides
+_RARE = {
+    **dict.fromkeys((
+        "cheekPuff_L", "cheekPuff_R", "jawForward", "jawLeft", "jawRight", "mouthFunnel",
+        "mouthLeft", "mouthRight", "mouthPucker", "mouthRollLower", "mouthRollUpper",
+        "noseSneer_L", "noseSneer_R", "mouthShrugLower",
+    ), 0.6),
+    "mouthClose": 0.2,  # 42 mm at full strength: it is meant for a wide open jaw only
+    "tongueOut": 0.2,
+}  # fmt: skip
+"""Blend shapes seen less often, and what their standard deviation shrinks by."""
+
+_LEFT_RIGHT_CORRELATION = 0.93  # faces move mostly alike on both sides
 _NOT_BASIS = ("PupilDilate_L", "PupilDilate_R", "eyeBlink_L", "eyeBlink_R", "jawOpen")
 
 EYE_TURN = {"Up": -0.44, "Down": 0.52, "In": 0.61, "Out": 0.61}
@@ -35,19 +53,14 @@ class ExpressionBasis:
 
 
 def expression_basis(shapes: dict[str, F64]) -> ExpressionBasis:
-    """Principal components of blend shapes whose strengths vary by SHAPE_STD.
+    """Principal components of blend shapes whose strengths vary by SHAPE_STD, rare ones by less.
 
     Args:
         shapes: name -> (V, 3) metres at full strength, the jaw's rotation taken out.
     """
     names = tuple(sorted(n for n in shapes if n not in _NOT_BASIS))
     stack = np.stack([shapes[n].ravel() for n in names], axis=1)
-    covariance = np.eye(len(names))
-    for i, name in enumerate(names):
-        if name.endswith("_L"):
-            j = names.index(f"{name[:-2]}_R")
-            covariance[i, j] = covariance[j, i] = _LEFT_RIGHT_CORRELATION
-    root = SHAPE_STD * np.linalg.cholesky(covariance)
+    root = strength_root(names)
     U, s, Vt = np.linalg.svd(stack @ root, full_matrices=False)
     keep = s > 1e-6 * s[0]
     U, s, Vt = U[:, keep], s[keep], Vt[keep]
@@ -56,6 +69,18 @@ def expression_basis(shapes: dict[str, F64]) -> ExpressionBasis:
     coefficients = (np.linalg.inv(root).T @ Vt.T) * sign
     dirs = (U * s * sign).reshape(-1, 3, len(s))
     return ExpressionBasis(dirs, names, coefficients)
+
+
+def strength_root(names: tuple[str, ...]) -> F64:
+    """(M, M) matrix that turns white noise into strengths of the named source shapes."""
+    covariance = np.eye(len(names))
+    for i, name in enumerate(names):
+        if name.endswith("_L"):
+            j = names.index(f"{name[:-2]}_R")
+            covariance[i, j] = covariance[j, i] = _LEFT_RIGHT_CORRELATION
+    std = SHAPE_STD * np.array([_RARE.get(n, 1.0) for n in names])
+    root: F64 = std[:, None] * np.linalg.cholesky(covariance)
+    return root
 
 
 def arkit_map(basis: ExpressionBasis, jaw: dict[str, F64], blink_strength: float) -> ArkitMap:

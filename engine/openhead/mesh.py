@@ -75,8 +75,11 @@ def _shape_samples(ict: IctModel) -> F64:
     """(K, S, 3) symmetric heads that the decimation must suit: people, and strong expressions."""
     rng = np.random.default_rng(0)
     shapes = [ict.vertices]
-    for _ in range(4):
+    moving = [n for n in ict.expressions if not n.startswith(("jaw", "mouthClose", "Pupil"))]
+    for _ in range(8):
         delta = np.tensordot(rng.standard_normal(len(ict.identity)), ict.identity, 1)
+        for name in moving:
+            delta += rng.normal(0.0, 0.2) * ict.expressions[name]
         shapes.append(ict.vertices + (delta + delta[ict.mirror] * [-1, 1, 1]) / 2)
     for names in (("jawOpen",), ("mouthSmile_L", "mouthSmile_R"), ("eyeBlink_L", "eyeBlink_R"),
                   ("mouthPucker",), ("browInnerUp_L", "browInnerUp_R", "browOuterUp_L",

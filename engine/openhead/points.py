@@ -18,6 +18,7 @@ from engine.types import F64, I32
 
 __all__ = [
     "NME10_MEDIAPIPE",
+    "bent_canonical",
     "closest_on_mesh",
     "contour68",
     "landmarks68",
@@ -120,33 +121,38 @@ def _radial_curve(v: F64, triangles: I32, point: F64, static: F64) -> F64:
 
 
 def mediapipe_points(
-    canonical: Path, v: F64, mesh: Mesh, marks: Landmarks, rings: dict[str, I32], offsets: F64
+    canonical: Path,
+    v: F64,
+    mesh: Mesh,
+    marks: Landmarks,
+    lid_loop: I32,
+    jaw_weight: F64,
+    offsets: F64,
 ) -> tuple[Landmarks, I32]:
     """MediaPipe's 468 surface points and two iris centres on the neutral head v (V, 3).
 
     Args:
-        rings: vertices of the mesh that the points of _RINGS of the same name must lie on.
+        lid_loop: vertices along the edges of the lids, which the lid points must lie on.
+        jaw_weight: (V,) 0..1, tells the lower lip from the upper.
         offsets: (468, 3) metres: what calibration on real faces moves each point by, before it is
             put back on the skin.
     Returns: the points, and which of the 478 each is.
     """
-    source = _read_obj_vertices(canonical)
     static = np.einsum("nk,nkc->nc", marks.bary, v[mesh.triangles[marks.faces_idx]])
-    ids = np.array(sorted(_PAIRS))
-    target = static[[_PAIRS[i] for i in ids]]
-    bent = RBFInterpolator(source[ids], target, kernel="thin_plate_spline", smoothing=1e-4)(source)
-    bent = (bent + bent[_mirror_pairs(source)] * [-1, 1, 1]) / 2 + offsets
+    bent = bent_canonical(canonical, static) + offsets
     rows = np.flatnonzero((mesh.part[mesh.triangles] == 0).all(1))
     found = closest_on_mesh(bent, v, mesh.triangles[rows])
     faces, bary = rows[found.faces_idx], found.bary.copy()
-    fixed = dict(
-        zip(NME10_MEDIAPIPE, _vertices(marks, mesh.triangles)[list(NME10_IBUG)], strict=True)
-    )
-    for name, ring in _RINGS.items():
-        _, nearest = cKDTree(v[rings[name]]).query(bent[list(ring)])
-        fixed = dict(zip(ring, rings[name][nearest], strict=True)) | fixed
-    exact = _at_vertices(mesh.triangles, np.array(list(fixed.values())))
-    faces[list(fixed)], bary[list(fixed)] = exact.faces_idx, exact.bary
+    on_lids = _closest_on_edges(bent[list(_LIDS)], v, mesh.triangles, lid_loop)
+    faces[list(_LIDS)], bary[list(_LIDS)] = on_lids.faces_idx, on_lids.bary
+    # Closed lips touch: what belongs to one must not land on the other.
+    follows = jaw_weight[mesh.triangles[rows]].mean(axis=1) > 0.5
+    for lip, side in ((_UPPER_LIP, ~follows), (_LOWER_LIP, follows)):
+        on_lip = closest_on_mesh(bent[list(lip)], v, mesh.triangles[rows[side]])
+        faces[list(lip)], bary[list(lip)] = rows[side][on_lip.faces_idx], on_lip.bary
+    corners = _vertices(marks, mesh.triangles)[list(NME10_IBUG)]
+    exact = _at_vertices(mesh.triangles, corners)
+    faces[list(NME10_MEDIAPIPE)], bary[list(NME10_MEDIAPIPE)] = exact.faces_idx, exact.bary
     poles = [np.flatnonzero(mesh.part == PARTS.index(e))[0] for e in ("eye_right", "eye_left")]
     iris = _at_vertices(mesh.triangles, np.array(poles))
     points = Landmarks(
@@ -156,12 +162,41 @@ def mediapipe_points(
     return points, np.append(np.arange(468), IRIS_CENTRES).astype(np.int32)
 
 
-_RINGS = {
-    "lids": (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
-             263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249),
-    "upper_lip": (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
-    "lower_lip": (324, 318, 402, 317, 14, 87, 178, 88, 95),
-}  # fmt: skip
+def bent_canonical(canonical: Path, static: F64) -> F64:
+    """(468, 3) MediaPipe's mesh bent to fit (68, 3) landmarks of a neutral head; symmetric."""
+    source = _read_obj_vertices(canonical)
+    ids = np.array(sorted(_PAIRS))
+    target = static[[_PAIRS[i] for i in ids]]
+    bent = RBFInterpolator(source[ids], target, kernel="thin_plate_spline", smoothing=1e-4)(source)
+    symmetric: F64 = (bent + bent[_mirror_pairs(source)] * [-1, 1, 1]) / 2
+    return symmetric
+
+
+def _closest_on_edges(points: F64, v: F64, triangles: I32, ring: I32) -> Landmarks:
+    """The nearest place to each point on the triangle edges between vertices of a ring."""
+    in_ring = np.isin(triangles, ring)
+    pairs = [
+        (f, k, (k + 1) % 3)
+        for k in range(3)
+        for f in np.flatnonzero(in_ring[:, k] & in_ring[:, (k + 1) % 3])
+    ]
+    face, i, j = np.array(pairs).T
+    start, end = v[triangles[face, i]], v[triangles[face, j]]
+    edge = end - start
+    s = ((points[:, None] - start) * edge).sum(-1) / ((edge**2).sum(-1) + 1e-30)
+    s = np.clip(s, 0, 1)
+    gap = np.linalg.norm(start + s[..., None] * edge - points[:, None], axis=-1)
+    best, n = gap.argmin(axis=1), np.arange(len(points))
+    bary = np.zeros((len(points), 3))
+    bary[n, i[best]], bary[n, j[best]] = 1 - s[n, best], s[n, best]
+    return Landmarks(face[best].astype(np.int32), bary.astype(np.float32))
+
+
+_LIDS = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
+         263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390,
+         249)  # fmt: skip
+_UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+_LOWER_LIP = (324, 318, 402, 317, 14, 87, 178, 88, 95)
 """MediaPipe's points on the edges of the lids and on the line where the lips meet."""
 
 
@@ -184,14 +219,15 @@ def _read_obj_vertices(path: Path) -> F64:
     return np.array([[float(x) for x in s.split()[1:4]] for s in lines if s.startswith("v ")])
 
 
-def closest_on_mesh(points: F64, v: F64, triangles: I32) -> Landmarks:
+def closest_on_mesh(points: F64, v: F64, triangles: I32, n_near: int = 60) -> Landmarks:
     """The nearest place of a mesh to each point.
 
     Args:
-        points: (N, 3); v: (V, 3); triangles: (T, 3). Exact among the 60 nearest triangles' centres.
+        points: (N, 3); v: (V, 3); triangles: (T, 3).
+        n_near: exact among this many triangles whose centres are nearest.
     """
     corners = v[triangles]
-    _, near = cKDTree(corners.mean(1)).query(points, k=min(60, len(triangles)))
+    _, near = cKDTree(corners.mean(1)).query(points, k=min(n_near, len(triangles)))
     bary = _barycentric_closest(points[:, None], corners[near])
     distance = np.linalg.norm(
         np.einsum("nkc,nkcd->nkd", bary, corners[near]) - points[:, None], axis=-1

@@ -198,7 +198,8 @@ def _unturn(points: F32, image: U8, turns: int) -> F32:
     last_x, last_y = image.shape[1] - 1, image.shape[0] - 1
     x, y = points.T
     turned = {1: (last_x - y, x), 2: (last_x - x, last_y - y), 3: (y, last_y - x)}[turns]
-    return np.stack(turned, axis=1).astype(np.float32)
+    unturned: F32 = np.stack(turned, axis=1).astype(np.float32)
+    return unturned
 
 
 def _warp(image: U8, matrix: np.ndarray[Any, Any], size: int, square: FaceSquare) -> U8:
@@ -222,7 +223,7 @@ def _landmarks(mesh: Any, image: U8) -> list[F32]:  # noqa: ANN401  (MediaPipe h
     size = np.array([image.shape[1], image.shape[0]], np.float32)
     faces: list[F32] = []
     for face in result.multi_face_landmarks or []:
-        points = np.array([(p.x, p.y) for p in face.landmark], np.float32)
+        points: F32 = np.array([(p.x, p.y) for p in face.landmark], np.float32)
         faces.append(points * size - np.float32(0.5))
     return faces
 

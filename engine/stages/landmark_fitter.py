@@ -21,7 +21,7 @@ from engine.stages.landmark_model import LandmarkModel, LandmarkState
 from engine.stages.mediapipe_points import EYE_CORNERS, FITTED, noise_mm
 from engine.types import F32, F64, Camera, FlameParams
 
-__all__ = ["FitConfig", "LandmarkFit", "LandmarkFitter"]
+__all__ = ["FitConfig", "LandmarkFit", "LandmarkFitter", "point_normals"]
 
 _N_POSE = 6
 
@@ -32,7 +32,7 @@ class FitConfig:
 
     n_iterations: int = 12  # at most, for the first frame and for single pictures
     n_iterations_tracking: int = 3  # per frame once a face is tracked
-    noise_scale: float = 2.0  # neighbouring landmarks err together: they count for fewer
+    noise_scale: float = 1.2  # neighbouring landmarks err together: they count for fewer
     jaw_std: tuple[float, float, float] = (0.15, 0.03, 0.02)  # radians, about x, y, z
     eye_std: tuple[float, float] = (0.25, 0.35)  # radians, down/up and left/right
     eye_difference_std: float = 0.10  # radians, between the two eyes
@@ -69,7 +69,7 @@ class LandmarkFitter:
         points = Landmarks(model.mediapipe.faces_idx[used], model.mediapipe.bary[used])
         self._indices = model.mediapipe_idx[used]
         self._reduced = LandmarkModel(model, points)
-        self._normals = _point_normals(model, points)
+        self._normals = point_normals(model, points)
         self._sigma = noise_mm(self._indices) * 1e-3 * self._config.noise_scale
         self._prior_mean, self._prior_precision = self._frame_prior()
         self.reset()
@@ -280,7 +280,7 @@ def _cross_matrices(vectors: F64) -> F64:
     return matrices
 
 
-def _point_normals(model: HeadModel, points: Landmarks) -> F64:
+def point_normals(model: HeadModel, points: Landmarks) -> F64:
     """(N, 3) unit normals of surface points on the template head, model frame."""
     corners = vertex_normals(model.v_template, model.faces)[model.faces[points.faces_idx]]
     normals = np.einsum("nk,nkc->nc", points.bary.astype(np.float64), corners)

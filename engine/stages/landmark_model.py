@@ -2,7 +2,7 @@
 
 Neck stays at rest (the global rotation takes its part), so every joint hangs on a resting parent.
 Between the corners of a triangle weights and positions are interpolated apart, which is off by less
-than 0.05 mm against the full mesh.
+than 0.1 mm against the full mesh.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ __all__ = ["LandmarkModel", "LandmarkState"]
 
 _JAW, _EYES = 2, (3, 4)
 _STEP = 1e-4  # radians, for the derivative of a 3x3 rotation
+_STEPS = _STEP * np.eye(3)[[0, 1, 2, 0, 1, 0, 1]]  # jaw, left eye, right eye
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +54,7 @@ class LandmarkModel:
         self.J_template = regressor @ model.v_template
         self.J_shape = np.einsum("jv,vck->jck", regressor, model.shapedirs)
         self.J_expr = np.einsum("jv,vck->jck", regressor, model.exprdirs)
+        self._turned_by_eye = [np.flatnonzero(self.weights[:, j] > 0) for j in _EYES]
         self._identity: tuple[F64, F64, F64] | None = None
 
     def _shaped(self, shape: F64) -> tuple[F64, F64]:
@@ -92,12 +94,12 @@ class LandmarkModel:
             (2) and, at the end and only if asked for, shape.
         """
         moved, blended, rest, joints = self._evaluate(state)
-        R = self._rotations(state)
-        slack = np.eye(3) - R  # how a joint's own shift reaches the points that it turns
+        slack = np.eye(3) - self._rotations(state)  # how a joint's shift reaches what it turns
+        d_jaw, d_eyes = _rotation_derivatives(state)
         parts = [
             blended @ self.exprdirs + self._joint_part(slack, self.J_expr),
-            self._d_jaw(state, blended, rest, joints),
-            self._d_eyes(state, rest, joints),
+            self._jaw_part(d_jaw, blended, rest, joints),
+            self._eye_part(d_eyes, rest, joints),
             blended @ self.eyelid_dirs,
         ]
         if with_shape:
@@ -109,30 +111,32 @@ class LandmarkModel:
         part: F64 = (self.weights @ shifted.reshape(5, -1)).reshape(-1, 3, J_dirs.shape[2])
         return part
 
-    def _d_jaw(self, state: LandmarkState, blended: F64, rest: F64, joints: F64) -> F64:
-        out = np.empty((self.n_points, 3, 3))
+    def _jaw_part(self, d_jaw: F64, blended: F64, rest: F64, joints: F64) -> F64:
+        corrective = (blended @ (self.jaw_dirs @ d_jaw.reshape(3, 9).T)).transpose(0, 2, 1)
         arm = rest - joints[_JAW]
-        for axis in range(3):
-            dR = _rotation_derivative(state.jaw, axis)
-            corrective = np.einsum("nab,nb->na", blended, self.jaw_dirs @ dR.ravel())
-            out[:, :, axis] = corrective + self.weights[:, _JAW, None] * (arm @ dR.T)
-        return out
+        turned = self.weights[:, None, None, _JAW] * (d_jaw @ arm[:, None, :, None])[..., 0]
+        part: F64 = (corrective + turned).transpose(0, 2, 1)
+        return part
 
-    def _d_eyes(self, state: LandmarkState, rest: F64, joints: F64) -> F64:
+    def _eye_part(self, d_eyes: F64, rest: F64, joints: F64) -> F64:
         out = np.zeros((self.n_points, 3, 4))
         for side, joint in enumerate(_EYES):
-            moved = np.flatnonzero(self.weights[:, joint] > 0)
-            turn = np.append(state.eyes[side], 0.0)
+            moved = self._turned_by_eye[side]
             arm = rest[moved] - joints[joint]
+            weight = self.weights[moved, joint, None]
             for axis in range(2):
-                dR = _rotation_derivative(turn, axis)
-                out[moved, :, 2 * side + axis] = self.weights[moved, joint, None] * (arm @ dR.T)
+                out[moved, :, 2 * side + axis] = weight * (arm @ d_eyes[side, axis].T)
         return out
 
 
-def _rotation_derivative(axis_angle: F64, axis: int) -> F64:
-    """(3, 3) derivative of the rotation matrix by one component; central difference, 1e-8 off."""
-    step = np.zeros(3)
-    step[axis] = _STEP
-    difference: F64 = rodrigues(axis_angle + step, xp=np) - rodrigues(axis_angle - step, xp=np)
-    return difference / (2 * _STEP)
+def _rotation_derivatives(state: LandmarkState) -> tuple[F64, F64]:
+    """Derivatives of joint rotations by axis-angle components, by central differences (1e-8 off).
+
+    Returns: jaw (3, 3, 3) by its three components, eyes (2, 2, 3, 3) by eye and first two.
+    """
+    turns = np.zeros((7, 3))
+    turns[:3] = state.jaw
+    turns[3:, :2] = np.repeat(state.eyes, 2, axis=0)
+    rotations = rodrigues(np.concatenate([turns + _STEPS, turns - _STEPS]), xp=np)
+    derivatives = (rotations[:7] - rotations[7:]) / (2 * _STEP)
+    return derivatives[:3], derivatives[3:].reshape(2, 2, 3, 3)

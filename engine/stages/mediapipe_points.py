@@ -44,7 +44,7 @@ _CHEEKS = (50, 280, 101, 330, 118, 347, 117, 346, 123, 352, 147, 376, 187, 411, 
 FITTED = tuple(sorted({*EYES, *LIPS, *BROWS, *NOSE, *OVAL, *_CHEEKS, *IRISES}))
 """The points that the landmark fit uses: all features, and a thin cover of the rest."""
 
-_NOISE_MM = ((IRISES, 0.6), (EYES, 0.8), (LIPS, 1.0), (NOSE, 1.2), (BROWS, 2.0), (OVAL, 4.0))
+_NOISE_MM = ((IRISES, 0.5), (EYES, 0.5), (LIPS, 0.8), (NOSE, 1.2), (BROWS, 2.0), (OVAL, 2.5))
 _OTHER_NOISE_MM = 3.0
 
 
