@@ -1,18 +1,17 @@
 """Finds faces and their landmarks with MediaPipe, and cuts the upright square each network sees.
 
-The only module that imports MediaPipe. MediaPipe takes RGB pictures and gives coordinates 0..1 with
-(0, 0) at the corner of the first pixel; both conventions end here.
+MediaPipe takes RGB pictures and gives coordinates 0..1 with (0, 0) at the corner of the picture;
+both conventions end here.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
-from engine.errors import AssetError
 from engine.stages.crop_geometry import CropSmoother, FaceSquare, crop_matrix, face_square
+from engine.stages.mediapipe_graph import Graph, face_detector, face_mesh
 from engine.types import F32, U8, FaceCrop, Frame
 
 __all__ = ["CropConfig", "FaceCropper"]
@@ -42,9 +41,8 @@ class FaceCropper:
 
     def __init__(self, config: CropConfig | None = None) -> None:
         self.config = config or CropConfig()
-        self._mesh: Any = None
-        self._picture_mesh: Any = None
-        self._detector: Any = None
+        self._mesh: Graph | None = None
+        self._stills: tuple[Graph, Graph] | None = None  # face mesh, and detector of faces
         self._tracks: dict[int, _Track] = {}
         self._next_id = 0
         self._size: tuple[int, int] | None = None
@@ -66,7 +64,7 @@ class FaceCropper:
             self.reset()
         self._size, self._last_t_ns = size, frame.t_ns
         if self._mesh is None:
-            self._mesh = _face_mesh(self.config, tracking=True)
+            self._mesh = face_mesh(self.config.n_faces, self.config.min_score, tracking=True)
         found = _largest_first(_landmarks(self._mesh, frame.image))
         return [
             self._crop(frame.image, points, track.smoother, track.face_id, frame.t_ns)
@@ -84,10 +82,9 @@ class FaceCropper:
     def close(self) -> None:
         """Free MediaPipe's graphs."""
         self.reset()
-        for graph in (self._picture_mesh, self._detector):
-            if graph is not None:
-                graph.close()
-        self._picture_mesh = self._detector = None
+        for graph in self._stills or ():
+            graph.close()
+        self._stills = None
 
     def _crop(
         self,
@@ -130,47 +127,57 @@ class FaceCropper:
         return assigned
 
     def _find_in_picture(self, image: U8) -> list[F32]:
-        """Faces of a still: the whole picture, then where a detector for small faces sees one,
-        then with a border (faces cut off by the edge), then turned."""
-        if self._picture_mesh is None:
-            self._picture_mesh = _face_mesh(self.config, tracking=False)
-        found = _landmarks(self._picture_mesh, image)
+        """Faces of a still, in whichever of four orientations a detector is surest of one."""
+        if self._stills is None:
+            mesh = face_mesh(self.config.n_faces, self.config.min_score, tracking=False)
+            self._stills = mesh, face_detector(self.config.min_score)
+        mesh, detector = self._stills
+        turns = _orientation(detector, image)
+        turned = np.ascontiguousarray(np.rot90(image, turns))
+        found = _landmarks(mesh, turned)
+        if len(found) < self.config.n_faces:
+            found = self._with_small(mesh, detector, turned, found)
         if not found:
-            found = self._find_small(image)
-        if not found:
-            found = self._find_cut_off(image)
-        for turns in (2, 1, 3):
-            if not found:
-                turned = np.ascontiguousarray(np.rot90(image, turns))
-                found = [_unturn(p, image, turns) for p in _landmarks(self._picture_mesh, turned)]
-        return _largest_first(found)
+            found = _find_cut_off(mesh, turned)
+        return _largest_first([_unturn(p, image, turns) for p in found])
 
-    def _find_small(self, image: U8) -> list[F32]:
+    def _with_small(self, mesh: Graph, detector: Graph, image: U8, found: list[F32]) -> list[F32]:
+        """Add the faces that are too small for the mesh's own detector."""
         height, width = image.shape[:2]
-        if self._detector is None:
-            self._detector = _detector(self.config.min_score)
-        found = []
-        for box in _boxes(self._detector, image):
+        for _, x, y, w, h in _boxes(detector, image):
             # The detector's box is forehead to chin; the mesh wants about twice that around it.
-            side = max(box[2] * width, box[3] * height) * 2.2
-            cx, cy = (box[0] + box[2] / 2) * width, (box[1] + box[3] / 2) * height
+            side = max(w * width, h * height) * 2.2
+            cx, cy = (x + w / 2) * width, (y + h / 2) * height
             x0, y0 = max(0, int(cx - side / 2)), max(0, int(cy - side / 2))
             x1, y1 = min(width, int(cx + side / 2) + 1), min(height, int(cy + side / 2) + 1)
-            if x1 - x0 < 8 or y1 - y0 < 8:
+            known = any((abs(p.mean(axis=0) - (cx, cy)) < side / 4).all() for p in found)
+            if known or x1 - x0 < 8 or y1 - y0 < 8 or len(found) == self.config.n_faces:
                 continue
             part = np.ascontiguousarray(image[y0:y1, x0:x1])
-            found += [
-                p + np.array([x0, y0], np.float32) for p in _landmarks(self._picture_mesh, part)[:1]
-            ]
-        return found[: self.config.n_faces]
+            corner = np.array([x0, y0], np.float32)
+            found = [*found, *(p + corner for p in _landmarks(mesh, part)[:1])]
+        return found
 
-    def _find_cut_off(self, image: U8) -> list[F32]:
-        border = max(image.shape[:2]) // 2
-        padded = cv2.copyMakeBorder(
-            image, border, border, border, border, cv2.BORDER_CONSTANT, value=(127, 127, 127)
-        )
-        found = [p - np.float32(border) for p in _landmarks(self._picture_mesh, padded)]
-        return [p for p in found if _share_inside(p, image) > 0.3]
+
+def _orientation(detector: Graph, image: U8) -> int:
+    """Quarter turns, counter-clockwise, that bring the best face upright."""
+    scores = []
+    for turns in range(4):
+        boxes = _boxes(detector, np.ascontiguousarray(np.rot90(image, turns)))
+        scores.append(boxes[0][0] if boxes else 0.0)
+    best = int(np.argmax(scores))
+    # MediaPipe also sees slanted faces: only a clear difference is a turned picture.
+    return best if scores[best] > scores[0] + 0.1 else 0
+
+
+def _find_cut_off(mesh: Graph, image: U8) -> list[F32]:
+    """Faces that the edge of the picture cuts through: with a border they are found."""
+    border = max(image.shape[:2]) // 2
+    padded = cv2.copyMakeBorder(
+        image, border, border, border, border, cv2.BORDER_CONSTANT, value=(127, 127, 127)
+    )
+    found = [p - np.float32(border) for p in _landmarks(mesh, padded)]
+    return [p for p in found if _share_inside(p, image) > 0.3]
 
 
 @dataclass(slots=True)
@@ -197,7 +204,7 @@ def _unturn(points: F32, image: U8, turns: int) -> F32:
     """Pixels of np.rot90(image, turns) -> pixels of image."""
     last_x, last_y = image.shape[1] - 1, image.shape[0] - 1
     x, y = points.T
-    turned = {1: (last_x - y, x), 2: (last_x - x, last_y - y), 3: (y, last_y - x)}[turns]
+    turned = {0: (x, y), 1: (last_x - y, x), 2: (last_x - x, last_y - y), 3: (y, last_y - x)}[turns]
     unturned: F32 = np.stack(turned, axis=1).astype(np.float32)
     return unturned
 
@@ -217,49 +224,17 @@ def _warp(image: U8, matrix: np.ndarray[Any, Any], size: int, square: FaceSquare
     return crop
 
 
-def _landmarks(mesh: Any, image: U8) -> list[F32]:  # noqa: ANN401  (MediaPipe has no types)
+def _landmarks(mesh: Graph, image: U8) -> list[F32]:
     """(478, 2) px for each face, our pixel convention."""
-    result = mesh.process(image)
     size = np.array([image.shape[1], image.shape[0]], np.float32)
     faces: list[F32] = []
-    for face in result.multi_face_landmarks or []:
-        points: F32 = np.array([(p.x, p.y) for p in face.landmark], np.float32)
+    for face in mesh.process(image):
+        points = np.array([(p.x, p.y) for p in face.landmark], np.float32)
         faces.append(points * size - np.float32(0.5))
     return faces
 
 
-def _boxes(detector: Any, image: U8) -> list[tuple[float, float, float, float]]:  # noqa: ANN401
-    """x, y, width, height of faces, 0..1, best first."""
-    found = sorted(detector.process(image).detections or [], key=lambda d: -d.score[0])
-    boxes = [d.location_data.relative_bounding_box for d in found]
-    return [(b.xmin, b.ymin, b.width, b.height) for b in boxes]
-
-
-def _solutions() -> Any:  # noqa: ANN401
-    # MediaPipe and TensorFlow Lite log to stderr on import unless told before.
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        import mediapipe
-    except ImportError as error:
-        raise AssetError(
-            f"MediaPipe cannot be imported ({error}); run `make demo` once to set up, "
-            "or `pip install mediapipe==0.10.21`"
-        ) from error
-    return mediapipe.solutions
-
-
-def _face_mesh(config: CropConfig, *, tracking: bool) -> Any:  # noqa: ANN401
-    return _solutions().face_mesh.FaceMesh(
-        static_image_mode=not tracking,
-        max_num_faces=config.n_faces,
-        refine_landmarks=True,
-        min_detection_confidence=config.min_score,
-        min_tracking_confidence=config.min_score,
-    )
-
-
-def _detector(min_score: float) -> Any:  # noqa: ANN401
-    return _solutions().face_detection.FaceDetection(
-        model_selection=1, min_detection_confidence=min_score
-    )
+def _boxes(detector: Graph, image: U8) -> list[tuple[float, float, float, float, float]]:
+    """Score, x, y, width, height of faces, all 0..1, best first."""
+    found = [(d.score[0], d.location_data.relative_bounding_box) for d in detector.process(image)]
+    return sorted(((s, b.xmin, b.ymin, b.width, b.height) for s, b in found), reverse=True)

@@ -41,6 +41,6 @@ def _towards(direction: F64) -> F64:
     """(3, 3) smallest rotation that turns the camera's axis, -z, into a direction."""
     d = direction / np.linalg.norm(direction)
     axis = np.cross([0.0, 0.0, -1.0], d)
-    K = np.cross(np.eye(3), -axis)
+    K = np.cross(np.eye(3), axis)
     turn: F64 = np.eye(3) + K + K @ K / (1.0 - d[2])
     return turn

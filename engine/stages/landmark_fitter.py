@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.spatial import cKDTree
 
 from engine.flame.lbs import rodrigues
 from engine.flame.model import HeadModel, Landmarks
 from engine.flame.normals import vertex_normals
+from engine.flame.posed import surface_points
 from engine.frames import project, project_jacobian
 from engine.stages.face_pose import pose_from_points
 from engine.stages.identity_filter import IdentityFilter
@@ -32,11 +34,11 @@ class FitConfig:
 
     n_iterations: int = 12  # at most, for the first frame and for single pictures
     n_iterations_tracking: int = 3  # per frame once a face is tracked
-    noise_scale: float = 1.2  # neighbouring landmarks err together: they count for fewer
+    noise_scale: float = 2.0  # neighbouring landmarks err together: they count for fewer
     jaw_std: tuple[float, float, float] = (0.15, 0.03, 0.02)  # radians, about x, y, z
     eye_std: tuple[float, float] = (0.25, 0.35)  # radians, down/up and left/right
     eye_difference_std: float = 0.10  # radians, between the two eyes
-    eyelid_std: float = 0.5
+    eyelid_std: float = 1.0
     expr_std: float = 1.0  # standard units
     temporal_std: float = 3.0  # prior units per square root of a second
     outlier_mm: float = 10.0  # beyond this a landmark hardly counts
@@ -69,7 +71,7 @@ class LandmarkFitter:
         points = Landmarks(model.mediapipe.faces_idx[used], model.mediapipe.bary[used])
         self._indices = model.mediapipe_idx[used]
         self._reduced = LandmarkModel(model, points)
-        self._normals = point_normals(model, points)
+        self._outward = _outward(model, points)
         self._sigma = noise_mm(self._indices) * 1e-3 * self._config.noise_scale
         self._prior_mean, self._prior_precision = self._frame_prior()
         self.reset()
@@ -198,7 +200,7 @@ class LandmarkFitter:
     def _facing(self, R: F64, view: F64) -> F64:
         """(N,) 0.05..1: how well each point is seen; those turned away are MediaPipe's guesses."""
         towards = -view / np.linalg.norm(view, axis=1, keepdims=True)
-        cosine = ((self._normals @ R.T) * towards).sum(1)
+        cosine = ((self._outward @ R.T) * towards).sum(1)
         weight: F64 = np.clip((cosine + 0.15) / 0.4, 0.05, 1.0)
         return weight
 
@@ -278,6 +280,21 @@ def _cross_matrices(vectors: F64) -> F64:
     rows = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
     matrices: F64 = rows.reshape(-1, 3, 3)
     return matrices
+
+
+def _outward(model: HeadModel, points: Landmarks) -> F64:
+    """(N, 3) which way the face looks around each point: normals averaged over 15 mm.
+
+    The skin's own normal would not do: on the rims of lids and lips it points into the gap.
+    """
+    face = model.regions["face"]
+    normals = vertex_normals(model.v_template, model.faces)[face]
+    places = surface_points(model.v_template, model.faces, points)
+    near = cKDTree(model.v_template[face]).query_ball_point(places, 0.015)
+    own = point_normals(model, points)
+    mean = np.array([normals[n].sum(0) if n else own[i] for i, n in enumerate(near)], np.float64)
+    unit: F64 = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    return unit
 
 
 def point_normals(model: HeadModel, points: Landmarks) -> F64:

@@ -76,7 +76,8 @@ def test_pose_of_a_rendered_head_is_found(openhead: HeadModel) -> None:
     assert len(angles) >= 28  # of 30: MediaPipe may lose a blinking frame
     # MediaPipe's points on rendered heads are off by 2.5 % of the eyes' distance: some degrees.
     assert np.median(angles) < 5.0
-    assert np.median(depths) < 0.08
+    # One view does not tell a head's size from its distance; heads differ by 6 % (1 sigma).
+    assert np.median(depths) < 0.15
 
 
 def test_no_face_gives_nothing(openhead: HeadModel) -> None:
