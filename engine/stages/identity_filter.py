@@ -23,17 +23,20 @@ class IdentityFilter:
         self._H = np.zeros((n_shape, n_shape))
         self._b = np.zeros(n_shape)
 
-    def add(self, H: F64, g: F64, shape: F64, n_other: int) -> None:
+    def add(
+        self, H: F64, g: F64, shape: F64, n_other: int, *, weight: float = 1.0
+    ) -> None:
         """Take in one frame's normal equations without any prior on the shape.
 
         Args:
             H, g: Hessian (P, P) and gradient (P,) of the frame's cost at `shape`; the first n_other
                 unknowns are the frame's own, the rest the shape.
+            weight: what the frame counts; below 1 where frames err alike.
         """
         own, cross = H[:n_other, :n_other], H[:n_other, n_other:]
         gain = np.linalg.solve(own, np.c_[cross, g[:n_other]])
-        H_shape = H[n_other:, n_other:] - cross.T @ gain[:, :-1]
-        g_shape = g[n_other:] - cross.T @ gain[:, -1]
+        H_shape = weight * (H[n_other:, n_other:] - cross.T @ gain[:, :-1])
+        g_shape = weight * (g[n_other:] - cross.T @ gain[:, -1])
         self._H = self._memory * self._H + H_shape
         self._b = self._memory * self._b + H_shape @ shape - g_shape
         self.n_frames += 1

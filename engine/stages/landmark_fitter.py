@@ -42,6 +42,7 @@ class FitConfig:
     expr_std: float = 1.0  # standard units
     temporal_std: float = 3.0  # prior units per square root of a second
     outlier_mm: float = 10.0  # beyond this a landmark hardly counts
+    identity_frame_weight: float = 0.1  # of each frame after the first: they err much alike
     n_identity_frames: int = 30  # frames that always teach the shape; later ones every tenth
 
 
@@ -139,7 +140,8 @@ class LandmarkFitter:
         H, g = self._normal_equations(unknowns, pixels, camera, robust=True, with_shape=True)
         n_other = len(H) - self._model.n_shape
         self._add_prior(H, g, unknowns)
-        self._identity.add(H, g, unknowns.state.shape, n_other)
+        weight = self._config.identity_frame_weight if self._identity.n_frames else 1.0
+        self._identity.add(H, g, unknowns.state.shape, n_other, weight=weight)
 
     def _step(
         self,
