@@ -33,7 +33,7 @@ _KEPT = {
     "lower_teeth": ((0.0, -0.0435, 0.0), (0.0, 1.0, 0.0)),
 }
 
-_HALF_BUDGET = {"skin": 2010, "gums_tongue": 180, "lower_teeth": 95, "upper_teeth": 115}
+_HALF_BUDGET = {"skin": 2010, "gums_tongue": 160, "lower_teeth": 120, "upper_teeth": 170}
 """Vertices kept on one half, midline included."""
 
 

@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from engine.flame.normals import vertex_normals
 from engine.openhead.ict import RANGES, IctModel
 from engine.openhead.mesh import EYE_CENTRE, EYE_RADIUS, IRIS_DEG, PARTS, Mesh
 from engine.types import F64, I32, Bool
+
+_NOSTRIL_HIDDEN = 0.7  # share of directions out of the skin that end on skin
 
 __all__ = ["importance", "loops", "regions"]
 
@@ -39,6 +42,9 @@ def importance(ict: IctModel) -> F64:
     weight[_near(v, lm[31:36].mean(0), (0.024, 0.022, 0.040))] = 5.0
     weight[slice(*RANGES["mouth_socket"])] = 0.05
     weight[slice(*RANGES["eye_sockets"])] = 0.05
+    for name in ("upper_teeth", "lower_teeth"):
+        teeth = slice(*RANGES[name])
+        weight[teeth] = np.where(v[teeth, 2] > 0.088, 1.0, 0.1)  # molars are hardly seen
     return weight
 
 
@@ -76,6 +82,7 @@ def regions(ict: IctModel, mesh: Mesh, v: F64) -> dict[str, I32]:
         "scalp": skin & ~face & ~ears & ~neck,
         "lips": _lips(lm, v, face),
         "brows": _brows(lm, v, face),
+        "nostrils": _nostrils(lm, v, mesh, nose),
         "eyeballs": eyeballs,
         "iris": eyeballs & (cosine > np.cos(np.radians(IRIS_DEG + 1))),
         "pupil": eyeballs & (cosine > np.cos(np.radians(10.0))),
@@ -86,6 +93,44 @@ def regions(ict: IctModel, mesh: Mesh, v: F64) -> dict[str, I32]:
         "eye_sockets": mesh.part == PARTS.index("eye_sockets"),
     }
     return {name: np.flatnonzero(mask).astype(np.int32) for name, mask in masks.items()}
+
+
+def _nostrils(lm: F64, v: F64, mesh: Mesh, nose: Bool) -> Bool:
+    """Skin of the nose that sees mostly other skin: the insides of the nostrils."""
+    near = nose & (v[:, 1] < lm[30, 1]) & (np.abs(v[:, 0]) < 0.016) & (v[:, 2] < lm[30, 2] - 0.006)
+    candidates = np.flatnonzero(near | near[mesh.mirror])
+    around = np.linalg.norm(v[mesh.triangles].mean(1) - lm[33], axis=1) < 0.03
+    corners = v[mesh.triangles[around & (mesh.part[mesh.triangles] == 0).all(1)]]
+    normals = vertex_normals(v.astype(np.float32), mesh.triangles)[candidates].astype(np.float64)
+    hidden = np.zeros(len(v))
+    for ray in _directions(48):
+        towards = ray * np.sign(normals @ ray)[:, None]
+        hit = _hits(v[candidates] + 2e-4 * normals, towards, corners)
+        hidden[candidates] += hit / 48
+    return np.asarray((hidden + hidden[mesh.mirror]) / 2 > _NOSTRIL_HIDDEN)
+
+
+def _directions(n: int) -> F64:
+    """(n, 3) unit vectors evenly over half a sphere (golden angle)."""
+    k = np.arange(n) + 0.5
+    z, turn = k / n, np.pi * (1 + 5**0.5) * k
+    r = np.sqrt(1 - z**2)
+    return np.stack([r * np.cos(turn), r * np.sin(turn), z], axis=1)
+
+
+def _hits(origins: F64, directions: F64, corners: F64) -> Bool:
+    """(N,) whether each ray meets a triangle within 20 mm (Moeller and Trumbore 1997)."""
+    a, e1, e2 = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    p = np.cross(directions[:, None], e2)
+    determinant = (e1 * p).sum(-1)
+    inverse = 1.0 / np.where(np.abs(determinant) < 1e-14, np.inf, determinant)
+    s = origins[:, None] - a
+    u = (s * p).sum(-1) * inverse
+    q = np.cross(s, e1)
+    w = (directions[:, None] * q).sum(-1) * inverse
+    distance = (e2 * q).sum(-1) * inverse
+    inside = (u >= 0) & (w >= 0) & (u + w <= 1) & (distance > 1e-5) & (distance < 0.02)
+    return np.asarray(inside.any(axis=1))
 
 
 def _ear_box(v: F64) -> Bool:

@@ -24,6 +24,7 @@ _MOUTH_DARK_DEPTH = 0.055
 """Metres."""
 _NAPE_BEHIND_EARS = 0.02
 """Metres."""
+_NOSTRIL_SHADE = 0.3
 _WET_GLOSS = 1.0
 _LIP_GLOSS = 0.25
 
@@ -90,6 +91,8 @@ def head_surface(model: HeadModel, palette: Palette = PLASTER) -> Surface:
     rise = np.clip((height - height.min()) / _FADE_HEIGHT, 0.0, 1.0)
     opacity: F32 = rise * rise * (3.0 - 2.0 * rise)
     shade = _hollow_shade(model) * _mouth_shade(model)
+    if (nostrils := model.regions.get("nostrils")) is not None:
+        shade[nostrils] *= _NOSTRIL_SHADE
     shaded: F32 = _softened(albedo, model) * shade[:, None]
     return Surface(np.minimum(shaded, 1.0), opacity.astype(np.float32), gloss)
 

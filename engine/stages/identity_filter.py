@@ -23,9 +23,7 @@ class IdentityFilter:
         self._H = np.zeros((n_shape, n_shape))
         self._b = np.zeros(n_shape)
 
-    def add(
-        self, H: F64, g: F64, shape: F64, n_other: int, *, weight: float = 1.0
-    ) -> None:
+    def add(self, H: F64, g: F64, shape: F64, n_other: int, *, weight: float = 1.0) -> None:
         """Take in one frame's normal equations without any prior on the shape.
 
         Args:

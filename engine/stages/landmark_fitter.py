@@ -42,6 +42,7 @@ class FitConfig:
     expr_std: float = 1.0  # standard units
     temporal_std: float = 3.0  # prior units per square root of a second
     outlier_mm: float = 10.0  # beyond this a landmark hardly counts
+    suspect_rms: float = 0.04  # of the eye corners' distance: above it, is it the same person?
     identity_frame_weight: float = 0.1  # of each frame after the first: they err much alike
     n_identity_frames: int = 30  # frames that always teach the shape; later ones every tenth
 
@@ -97,12 +98,31 @@ class LandmarkFitter:
             unknowns = self._solve_first(pixels, camera)
         else:
             unknowns = self._solve_next(pixels, camera, self._last, dt)
+        iod = float(np.linalg.norm(landmarks[EYE_CORNERS[0]] - landmarks[EYE_CORNERS[3]]))
+        rms = self._miss(unknowns, pixels, camera) / max(iod, 1e-6)
+        if self._last is not None and rms > self._config.suspect_rms:
+            unknowns, rms = self._someone_else(unknowns, rms, pixels, camera, iod)
         self._last, self._last_t_ns = unknowns, t_ns
         self._frame += 1
-        residual = self._project(unknowns, camera) - pixels
-        iod = float(np.linalg.norm(landmarks[EYE_CORNERS[0]] - landmarks[EYE_CORNERS[3]]))
-        rms = float(np.sqrt((residual**2).sum(1).mean())) / max(iod, 1e-6)
         return LandmarkFit(self._params(unknowns), unknowns.state, rms)
+
+    def _someone_else(
+        self, unknowns: _Unknowns, rms: float, pixels: F64, camera: Camera, iod: float
+    ) -> tuple[_Unknowns, float]:
+        """Start afresh if that fits far better: after a cut the face is another person's."""
+        known = self._identity, self._last, self._frame
+        self.reset()
+        fresh = self._solve_first(pixels, camera)
+        fresh_rms = self._miss(fresh, pixels, camera) / max(iod, 1e-6)
+        if fresh_rms < 0.6 * rms:
+            return fresh, fresh_rms
+        self._identity, self._last, self._frame = known
+        return unknowns, rms
+
+    def _miss(self, unknowns: _Unknowns, pixels: F64, camera: Camera) -> float:
+        """Root of the mean squared distance, px, of the fitted points."""
+        residual = self._project(unknowns, camera) - pixels
+        return float(np.sqrt((residual**2).sum(1).mean()))
 
     def _solve_first(self, pixels: F64, camera: Camera) -> _Unknowns:
         shape = self._identity.mean() if self._identity.n_frames else np.zeros(self._model.n_shape)

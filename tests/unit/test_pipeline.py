@@ -10,21 +10,12 @@ from scipy.spatial.transform import Rotation
 from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
 from engine.io.video import VideoSource
+from engine.landmark_error import nme10
 from engine.pipeline import LOW_QUALITY, Reconstructor
 from engine.sources import SyntheticSource
-from engine.stages.mediapipe_points import NME10
 from engine.types import Frame, Reconstruction
 
 pytestmark = pytest.mark.assets
-
-NME10_IBUG = [36, 39, 42, 45, 48, 54, 30, 33, 51, 57]
-
-
-def nme10(fit: Reconstruction) -> float:
-    """Contract, section 4: mean distance of ten points over the outer eye corners'."""
-    seen = fit.crop.landmarks[list(NME10)]
-    iod = np.linalg.norm(fit.crop.landmarks[33] - fit.crop.landmarks[263])
-    return float(np.linalg.norm(fit.landmarks68_px[NME10_IBUG] - seen, axis=1).mean() / iod)
 
 
 @pytest.fixture(scope="module")

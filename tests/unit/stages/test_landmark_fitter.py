@@ -104,6 +104,19 @@ def test_video_sharpens_the_shape(openhead: HeadModel) -> None:
     assert np.mean(last) < 0.95 * np.mean(first)
 
 
+def test_a_cut_to_another_person_is_noticed(openhead: HeadModel) -> None:
+    """A film cut keeps size and time going; only the face is another one."""
+    fitter, fresh = LandmarkFitter(openhead), LandmarkFitter(openhead)
+    one, other = true_head(openhead, 1), true_head(openhead, 9, yaw_deg=30.0)
+    for frame in range(20):
+        fitter.fit(landmarks_of(openhead, one), CAMERA, t_ns=frame * 33_000_000)
+    landmarks = landmarks_of(openhead, other)
+    after = fitter.fit(landmarks, CAMERA, t_ns=20 * 33_000_000)
+    np.testing.assert_allclose(
+        after.params.shape, fresh.fit(landmarks, CAMERA).params.shape, atol=1e-6
+    )
+
+
 def test_outliers_do_not_pull_the_head_along(openhead: HeadModel) -> None:
     truth = true_head(openhead, 2)
     landmarks = landmarks_of(openhead, truth)

@@ -1,0 +1,57 @@
+"""Measure the landmark fit on a folder of photos, or on a video.
+
+python scripts/measure_fit.py PHOTOS_OR_VIDEO
+
+Photos are fitted one by one; a video as a video. Prints how many faces were found, how far the
+fitted head is from the detected landmarks, and the time of each stage after the first frame.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from engine.flame.model import load_head_model
+from engine.io.assets import asset_path
+from engine.io.image import ImageSource, list_images
+from engine.io.video import VideoSource
+from engine.landmark_error import nme10
+from engine.pipeline import Reconstructor
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("input", type=Path)
+    options = parser.parse_args()
+    is_folder = options.input.is_dir()
+    source = ImageSource(list_images(options.input)) if is_folder else VideoSource(options.input)
+    model = load_head_model(asset_path("openhead.npz"))
+    reconstructor = Reconstructor(model, tracking=not is_folder)
+    fits, n_frames = [], 0
+    while (frame := source.read()) is not None:
+        n_frames += 1
+        if (fit := reconstructor.run(frame)) is not None:
+            fits.append(fit)
+    source.close()
+    reconstructor.close()
+    if not fits:
+        sys.stderr.write(f"no face in {n_frames} frames of {options.input}\n")
+        return 1
+    sys.stdout.write(f"faces: {len(fits)} of {n_frames}\n")
+    rows = {
+        "NME10, %": 100 * np.array([nme10(fit) for fit in fits]),
+        "RMS of the fitted points, %": 100 * np.array([fit.landmark_rms for fit in fits]),
+        **{f"{s}, ms": np.array([f.stage_ms[s] for f in fits[1:]]) for s in fits[0].stage_ms},
+    }
+    for name, values in rows.items():
+        if len(values):
+            p50, p95 = np.percentile(values, [50, 95])
+            sys.stdout.write(
+                f"{name}: median {p50:.2f}, 95 % under {p95:.2f}, largest {values.max():.2f}\n"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
