@@ -23,7 +23,7 @@ from engine.types import F64, I32
 
 __all__ = ["BLINK_STRENGTH", "build_openhead", "main", "mesh_of"]
 
-BLINK_STRENGTH = 1.06
+BLINK_STRENGTH = 1.10
 """The source's blink leaves half a millimetre open; the lid directions carry it on until shut."""
 
 _META = {
@@ -43,7 +43,7 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
     """
     offsets = load_offsets() if mediapipe_offsets is None else mediapipe_offsets
     ict = load_ict(source / "ict_facekit")
-    lid_loop, _ = loops(ict)
+    lid_rims, _ = loops(ict)
     mesh = mesh_of(ict)
     v = mesh.carry @ ict.vertices
     shapes = {name: mesh.carry @ delta for name, delta in ict.expressions.items()}
@@ -59,7 +59,7 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
     static = np.einsum("nk,nkc->nc", marks.bary, v[mesh.triangles[marks.faces_idx]])
     mediapipe, mediapipe_idx = mediapipe_points(
         source / "mediapipe_canonical" / "canonical_face_model.obj",
-        v, mesh, marks, _kept(mesh, lid_loop), rig.lbs_weights[:, 2], offsets,
+        v, mesh, marks, _kept(mesh, lid_rims), rig.lbs_weights[:, 2], offsets,
     )  # fmt: skip
     return HeadModel(
         name="openhead 1",
@@ -89,8 +89,7 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
 
 def mesh_of(ict: IctModel) -> Mesh:
     """openhead's mesh as mixtures of the source's vertices."""
-    lid_loop, lip_loop = loops(ict)
-    locked = np.concatenate([ict.landmarks, lid_loop, lip_loop])
+    locked = np.concatenate([ict.landmarks, *loops(ict)])
     return build_mesh(ict, importance(ict), locked)
 
 

@@ -125,14 +125,14 @@ def mediapipe_points(
     v: F64,
     mesh: Mesh,
     marks: Landmarks,
-    lid_loop: I32,
+    lid_rims: I32,
     jaw_weight: F64,
     offsets: F64,
 ) -> tuple[Landmarks, I32]:
     """MediaPipe's 468 surface points and two iris centres on the neutral head v (V, 3).
 
     Args:
-        lid_loop: vertices along the edges of the lids, which the lid points must lie on.
+        lid_rims: vertices along the rims of the lids, which the lid points must lie on.
         jaw_weight: (V,) 0..1, tells the lower lip from the upper.
         offsets: (468, 3) metres: what calibration on real faces moves each point by, before it is
             put back on the skin.
@@ -143,7 +143,7 @@ def mediapipe_points(
     rows = np.flatnonzero((mesh.part[mesh.triangles] == 0).all(1))
     found = closest_on_mesh(bent, v, mesh.triangles[rows])
     faces, bary = rows[found.faces_idx], found.bary.copy()
-    on_lids = _closest_on_edges(bent[list(_LIDS)], v, mesh.triangles, lid_loop)
+    on_lids = _closest_on_edges(bent[list(_LIDS)], v, mesh.triangles, lid_rims)
     faces[list(_LIDS)], bary[list(_LIDS)] = on_lids.faces_idx, on_lids.bary
     # Closed lips touch: what belongs to one must not land on the other.
     follows = jaw_weight[mesh.triangles[rows]].mean(axis=1) > 0.5
@@ -228,6 +228,7 @@ def closest_on_mesh(points: F64, v: F64, triangles: I32, n_near: int = 60) -> La
     """
     corners = v[triangles]
     _, near = cKDTree(corners.mean(1)).query(points, k=min(n_near, len(triangles)))
+    near = near.reshape(len(points), -1)  # one triangle in all: the query drops the axis
     bary = _barycentric_closest(points[:, None], corners[near])
     distance = np.linalg.norm(
         np.einsum("nkc,nkcd->nkd", bary, corners[near]) - points[:, None], axis=-1

@@ -1,6 +1,10 @@
 """Named regions of openhead, and where its mesh has to be dense: by geometry, both sides alike."""
 
+import itertools
+
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
 
 from engine.flame.normals import vertex_normals
 from engine.openhead.ict import RANGES, IctModel
@@ -13,8 +17,30 @@ __all__ = ["importance", "loops", "regions"]
 
 
 def loops(ict: IctModel) -> tuple[I32, I32]:
-    """(lid edges, inner lip line): source vertices where skin turns into socket."""
-    return _seam(ict, "eye_sockets"), _seam(ict, "mouth_socket")
+    """Source vertices that the mesh must keep: (visible rims of the lids, seams to the sockets).
+
+    The seam of lid and eye socket lies out of sight behind the lid; the rim that one sees is the
+    edge loop through the landmarks 36 to 41 and 42 to 47.
+    """
+    seams = np.concatenate([_seam(ict, "eye_sockets"), _seam(ict, "mouth_socket")])
+    left = _edge_path(ict, ict.landmarks[[42, 43, 44, 45, 46, 47, 42]])
+    return np.unique(np.concatenate([left, ict.mirror[left]])), seams
+
+
+def _edge_path(ict: IctModel, stops: I32) -> I32:
+    """Vertices on the shortest way along edges from stop to stop."""
+    a, b = np.concatenate([ict.triangles, ict.triangles[:, [1, 2, 0]]]).T[:2]
+    near = np.linalg.norm(ict.vertices - ict.vertices[stops[0]], axis=1) < 0.06
+    a, b = a[near[a] & near[b]], b[near[a] & near[b]]
+    lengths = np.linalg.norm(ict.vertices[a] - ict.vertices[b], axis=1)
+    graph = coo_array((lengths, (a, b)), shape=(len(ict.vertices),) * 2).tocsr()
+    path: list[int] = []
+    for start, end in itertools.pairwise(stops.tolist()):
+        _, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
+        while end != start:
+            path.append(end)
+            end = int(before[end])
+    return np.array(path, np.int32)
 
 
 def _seam(ict: IctModel, inner: str) -> I32:

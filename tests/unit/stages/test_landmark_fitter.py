@@ -1,5 +1,7 @@
 """The landmark fit on landmarks whose truth is known: projections of the head itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -137,6 +139,13 @@ def test_reset_forgets_the_person(openhead: HeadModel) -> None:
     np.testing.assert_array_equal(
         used.fit(second, CAMERA).params.shape, fresh.fit(second, CAMERA).params.shape
     )
+
+
+def test_a_fixed_jaw_stays_shut(openhead: HeadModel) -> None:
+    """As in FLAME 2023 without jaw, where the joint must not be used."""
+    fixed = replace(openhead, meta={**openhead.meta, "jaw_fixed": True})
+    fit = LandmarkFitter(fixed).fit(landmarks_of(openhead, true_head(openhead, 0)), CAMERA)
+    np.testing.assert_allclose(fit.params.jaw, 0.0, atol=1e-6)
 
 
 def test_other_head_models_are_fitted_too(small_head: HeadModel) -> None:
