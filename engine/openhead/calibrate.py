@@ -21,8 +21,9 @@ from engine.openhead.build import build_openhead
 from engine.openhead.calibration_file import OFFSETS_FILE, load_offsets, save_offsets
 from engine.openhead.points import NME10_MEDIAPIPE, bent_canonical, mediapipe_mirror
 from engine.stages.face_cropper import CropConfig, FaceCropper
-from engine.stages.landmark_fitter import LandmarkFitter, point_normals
+from engine.stages.landmark_fitter import LandmarkFitter
 from engine.stages.landmark_model import LandmarkModel
+from engine.stages.surface_directions import point_normals
 from engine.types import F32, F64, I32, Camera, Frame
 
 __all__ = ["calibrate", "main"]

@@ -92,7 +92,7 @@ def test_shut_eyes_are_told_from_open_ones(
 def test_video_sharpens_the_shape(openhead: HeadModel) -> None:
     """Frames from several sides tell more of a person than one picture does."""
     first, last = [], []
-    for person in (5, 6, 7):
+    for person in (5, 6, 7, 8):
         fitter, errors = LandmarkFitter(openhead), []
         for frame, yaw in enumerate(np.linspace(-35, 35, 15)):
             truth = true_head(openhead, person, yaw_deg=float(yaw))
