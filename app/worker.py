@@ -1,5 +1,6 @@
 """The inference thread: opens sources, fits heads to their frames, publishes views."""
 
+import logging
 import statistics
 import threading
 import time
@@ -15,6 +16,8 @@ from engine.types import Frame, Reconstruction
 from engine.video_fit import Fitter
 
 __all__ = ["Request", "Worker"]
+
+logger = logging.getLogger(__name__)
 
 _STATS_FRAMES = 30
 
@@ -38,7 +41,8 @@ class Worker:
         publish: Callable[[View], None],
     ) -> None:
         """Args:
-        make_fitter: called once, on the worker's thread.
+        make_fitter: called on the worker's thread for the first source, and again for the next
+            one where it raised or the fitter broke.
         open_source: opens a source by its spec, on the worker's thread.
         publish: takes each view; called on the worker's thread, must not block.
         """
@@ -86,16 +90,22 @@ class Worker:
             )
 
     def _run(self) -> None:
-        try:
-            fitter = self._make_fitter()
-        except EngineError as error:
-            self._publish(View(State.FAILED, "", problem=str(error)))
-            return
+        fitter: Fitter | None = None
         try:
             while (request := self._next_request()) is not None:
-                self._show(request, fitter)
+                self._tell(View(State.OPENING, request.title))
+                try:
+                    fitter = fitter or self._make_fitter()
+                    self._show(request, fitter)
+                except EngineError as error:
+                    self._tell_state(State.FAILED, str(error))
+                except Exception as error:  # a thread's errors must reach the window
+                    logger.exception("%s broke off", request.title)
+                    self._tell_state(State.FAILED, _unexpected(request, error))
+                    fitter = None  # in what state it is nobody knows: the next one is new
         finally:
-            fitter.close()
+            if fitter is not None:
+                fitter.close()
 
     def _next_request(self) -> Request | None:
         """Wait for a source to show; None when stopped."""
@@ -105,17 +115,12 @@ class Worker:
             return None if self._stopped else request
 
     def _show(self, request: Request, fitter: Fitter) -> None:
-        """One source from opening to its end, failure or replacement."""
-        self._tell(View(State.OPENING, request.title))
-        try:
+        """One source from opening to its end or replacement."""
+        shown = self._play(request, fitter)
+        while request.loop and shown and not self._interrupted(0.0):
             shown = self._play(request, fitter)
-            while request.loop and shown and not self._interrupted(0.0):
-                shown = self._play(request, fitter)
-        except EngineError as error:
-            self._tell_state(State.FAILED, str(error))
-        else:
-            if not self._interrupted(0.0):
-                self._tell_state(State.ENDED)
+        if not self._interrupted(0.0):
+            self._tell_state(State.ENDED)
 
     def _play(self, request: Request, fitter: Fitter) -> bool:
         """The source once, to its end. Returns: whether it had a frame."""
@@ -152,6 +157,11 @@ class Worker:
         """The last frame stays in sight, with its faces."""
         last = self._view
         self._tell(View(state, last.source, last.frame, last.faces, problem, last.stats))
+
+
+def _unexpected(request: Request, error: Exception) -> str:
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{request.title} cannot be shown: {what}; try again, or choose another source"
 
 
 class _Meter:

@@ -165,6 +165,24 @@ def test_a_failing_source_is_named_with_its_remedy_and_can_be_tried_again(
     assert opened == ["fake", "fake"]
 
 
+def test_an_unexpected_error_is_told_and_try_again_goes_on(qtbot: QtBot, open_session: Open):
+    fitter = FakeFitter(sees_face=False)
+    broken = [True]
+
+    def fail_once(frame: Frame) -> None:
+        if broken:
+            broken.pop()
+            raise np.linalg.LinAlgError("SVD did not converge")
+
+    fitter.before_run = fail_once
+    session = open_session(lambda spec: FakeSource(3), fitter)
+    window = session.window
+    qtbot.waitUntil(lambda: "SVD did not converge" in window.banner.text, timeout=WAIT_MS)
+    qtbot.mouseClick(window.banner.button, Qt.MouseButton.LeftButton)
+    wait_ended(qtbot, session)
+    assert fitter.events[-1] == "run 2"
+
+
 def test_a_camera_is_mirrored_at_first_and_a_file_is_not(qtbot: QtBot, open_session: Open):
     session = open_session(lambda spec: FakeSource(3), FakeFitter())
     session.window.open(Request("webcam:0", "A camera"))

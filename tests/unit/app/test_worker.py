@@ -3,9 +3,14 @@
 import threading
 from collections.abc import Callable
 
+import cv2
+import numpy as np
+import pytest
+
 from app.view import State, View
 from app.worker import Request, Worker
 from engine.errors import AssetError, CaptureError
+from engine.types import Frame
 from tests.live_fakes import FakeFitter, FakeSource
 
 
@@ -136,15 +141,61 @@ def test_pause_holds_the_next_frame_back_until_it_ends():
     assert fitter.events[:4] == ["reset", "run 0", "run 1", "run 2"]
 
 
-def test_a_fitter_that_cannot_be_made_is_told_and_the_thread_ends():
+def test_a_fitter_that_cannot_be_made_is_told_and_made_for_the_next_request():
+    fitter, made = FakeFitter(), []
+
     def make_fitter() -> FakeFitter:
-        raise AssetError("openhead.npz is missing")
+        made.append(threading.current_thread().name)
+        if len(made) == 1:
+            raise AssetError("openhead.npz is missing")
+        return fitter
 
     collector = Collector()
     worker = Worker(make_fitter, lambda spec: FakeSource(1), collector)
     worker.start()
-    collector.wait_for(lambda view: view.problem == "openhead.npz is missing")
+    worker.open(Request("x", "X"))
+    failed = collector.wait_for(lambda view: view.problem == "openhead.npz is missing")
+    assert (failed.state, failed.source) == (State.FAILED, "X")
+    worker.open(Request("x", "X"))
+    collector.wait_for(lambda view: view.state is State.ENDED)
     assert worker.stop()
+    assert made == ["n2f-worker"] * 2
+    assert fitter.events == ["reset", "run 0", "close in n2f-worker"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (np.linalg.LinAlgError("SVD did not converge"), "LinAlgError: SVD did not converge"),
+        (cv2.error("bad size"), "error: bad size"),
+        (ZeroDivisionError(), "X cannot be shown: ZeroDivisionError; try again"),
+    ],
+)
+def test_an_unexpected_error_is_told_and_the_next_source_gets_a_new_fitter(
+    error: Exception, told: str, caplog: pytest.LogCaptureFixture
+):
+    def fail(frame: Frame) -> None:
+        if frame.index == 1:
+            raise error
+
+    broken, sound, source, collector = FakeFitter(), FakeFitter(), FakeSource(3), Collector()
+    broken.before_run = fail
+    fitters = iter((broken, sound))
+    sources = {"x": source, "y": FakeSource(2)}
+    worker = Worker(lambda: next(fitters), lambda spec: sources[spec], collector)
+    worker.start()
+    worker.open(Request("x", "X"))
+    failed = collector.wait_for(lambda view: view.state is State.FAILED)
+    assert told in (failed.problem or "")
+    assert "choose another source" in (failed.problem or "")
+    assert failed.frame is not None
+    assert failed.frame.index == 0  # the last that was fitted stays in sight
+    assert source.closed_in == "n2f-worker"
+    assert caplog.records[0].exc_info[1] is error
+    worker.open(Request("y", "Y"))
+    collector.wait_for(lambda view: view.state is State.ENDED and view.source == "Y")
+    assert worker.stop()
+    assert sound.events == ["reset", "run 0", "run 1", "close in n2f-worker"]
 
 
 def test_stop_without_start_is_clean():
