@@ -11,6 +11,7 @@ from engine.errors import CaptureError, OutputError
 from engine.files import replacing
 from engine.fit_writer import FACE_MARK
 from engine.io.image import IMAGE_SUFFIXES, natural_key
+from engine.io.readable import probing
 from engine.io.results import Status
 from engine.io.video import VIDEO_SUFFIXES
 from engine.source_factory import is_video_file
@@ -60,17 +61,26 @@ def check_output_folder(out: Path, inputs: Iterable[Path]) -> None:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
-            f"{out} cannot be written: {error.strerror or error}; choose another folder with --out"
+            f"{out} cannot be written: {reason}; choose another folder with --out"
         ) from error
     for path in inputs:
-        folder = path if path.is_dir() else path.parent
-        if folder.resolve() == out.resolve():
+        if _lies_in(path, out):
             raise OutputError(
                 f"{out} is where the input {path} lies, which outputs could replace; "
                 "choose another folder with --out"
             )
+
+
+def _lies_in(path: Path, out: Path) -> bool:
+    try:
+        with probing(path, "check the path"):
+            folder = path if path.is_dir() else path.parent
+            return folder.resolve() == out.resolve()
+    except CaptureError:
+        return False  # what is wrong with it is told when its turn comes
 
 
 def plan_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
@@ -83,17 +93,23 @@ def plan_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
     jobs: list[Job] = []
     for path in inputs:
         try:
-            files = _files_in(path) if path.is_dir() else [path]
+            files = _files_of(path)
         except CaptureError as error:
             jobs.append(Job(path, False, path.name, problem=str(error)))
             continue
-        for file in files:
-            absolute = file.resolve()
+        for file, absolute in files:
             if absolute not in owners.values():
                 stem = _free_stem(absolute, out, owners)
                 owners[stem] = absolute
                 jobs.append(Job(file, is_video_file(file), stem))
     return jobs
+
+
+def _files_of(path: Path) -> list[tuple[Path, Path]]:
+    """The files that an input stands for, each as it was named and absolute."""
+    with probing(path, "check the path and its permissions"):
+        files = _files_in(path) if path.is_dir() else [path]
+        return [(file, file.resolve()) for file in files]
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
 from engine.io.camera import CameraSource, list_cameras
 from engine.io.image import IMAGE_SUFFIXES, ImageSource, list_images
+from engine.io.readable import probing
 from engine.io.source import Source
 from engine.io.stream import StreamSource, is_url
 from engine.io.video import VIDEO_SUFFIXES, VideoSource
@@ -41,17 +42,19 @@ def open_source(spec: str, model: HeadModel) -> Source:
         is missing or damaged.
     """
     if spec == SYNTHETIC:
-        return SyntheticSource(model)
+        return SyntheticSource(model, n_frames=None, live=True)
     if spec == SAMPLE:
         return VideoSource(asset_path("sample.mp4"))
     if spec.startswith("webcam:"):
         return CameraSource(_camera_index(spec))
     if is_url(spec):
         return StreamSource(spec)
-    path = Path(spec).expanduser()
-    if path.is_dir():
+    with probing(Path(spec), "check the path"):
+        path = Path(spec).expanduser()
+        is_folder, missing = path.is_dir(), not path.exists()
+    if is_folder:
         return ImageSource(list_images(path), path.name or spec)
-    if not path.exists():
+    if missing:
         raise CaptureError(
             f"{spec} does not exist; give webcam:N, synthetic, sample, an rtsp:// or http:// "
             "address, or an existing video, picture or folder"

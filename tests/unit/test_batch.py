@@ -14,6 +14,7 @@ from engine.io.results import load_fit_npz
 from engine.types import Frame, Reconstruction
 from tests.bad_files import gradient, make_video
 from tests.live_fakes import FakeFitter, triangle_head, triangle_model
+from tests.unprivileged import as_nobody
 
 MODEL = triangle_model()
 
@@ -70,6 +71,29 @@ def test_a_failing_input_does_not_stop_the_others(tmp_path: Path, out: Path):
     assert [outcome.failed for outcome in outcomes] == [True, True, True, True, False]
     assert "empty (0 bytes)" in outcomes[0].row.message
     assert load_fit_npz(out / "good.npz", MODEL).params(0).t.tolist() == [0.0, 0.0, -1.0]
+
+
+def test_odd_paths_are_errors_of_their_own_and_the_others_go_on(tmp_path: Path, out: Path):
+    loop, closed = tmp_path / "loop.png", tmp_path / "closed"
+    loop.symlink_to(loop.name)
+    closed.mkdir()
+    long = tmp_path / ("x" * 300)
+    inputs = [long, loop, Path("a\0b.png"), picture(tmp_path / "good.png")]
+    check_output_folder(out, inputs)
+    outcomes = run(inputs, out)
+    assert statuses(outcomes) == ["error", "error", "error", "ok"]
+    assert "File name too long; check the path" in outcomes[0].row.message
+    assert "check the path" in outcomes[1].row.message
+    with as_nobody(closed, 0o600):
+        jobs = plan_jobs([closed / "a.png"], out)
+    assert "Permission denied; check the path" in jobs[0].problem
+
+
+def test_an_output_folder_with_an_odd_name_is_told(tmp_path: Path):
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("x" * 300, "loop", "a\0b"):
+        with pytest.raises(OutputError, match="another folder with --out"):
+            check_output_folder(tmp_path / name, [])
 
 
 def test_a_second_run_keeps_what_is_done_and_fits_nothing(tmp_path: Path, out: Path):
