@@ -1,7 +1,5 @@
 """Reconstructor: frame in, fitted heads out. The same object serves window, batch and benchmark."""
 
-from collections.abc import Callable
-
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -10,6 +8,7 @@ from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.frames import camera_from_focal, default_camera, project
 from engine.stages.face_cropper import CropConfig, FaceCropper
+from engine.stages.face_tracks import KEEP_NS
 from engine.stages.landmark_fitter import LandmarkFitter
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, Reconstruction
@@ -50,7 +49,6 @@ class Reconstructor:
         threadpool_limits(1, user_api="blas")
         self.model, self.method, self.tracking = model, method, tracking
         self._cropper = FaceCropper(CropConfig(n_faces=n_faces, tracking=tracking))
-        self._new_face: Callable[[], _Face] = lambda: _Face(model)
         self._faces: dict[int, _Face] = {}
 
     def run(self, frame: Frame) -> Reconstruction | None:
@@ -64,11 +62,15 @@ class Reconstructor:
         with clock.stage("crop"):
             crops = self._cropper.run_all(frame)
         camera = camera_of(frame)
-        if not self.tracking:
-            self._faces.clear()
-        faces = {c.face_id: self._faces.get(c.face_id) or self._new_face() for c in crops}
-        self._faces = faces
-        return [faces[c.face_id].reconstruct(frame, c, camera, clock) for c in crops]
+        known = self._faces
+        for crop in crops:
+            face = known.setdefault(crop.face_id, _Face(self.model))
+            if not self.tracking:
+                face.reset()
+            face.seen_ns = frame.t_ns
+        # Lost faces are kept as long as their ids may come back.
+        self._faces = {i: f for i, f in known.items() if abs(frame.t_ns - f.seen_ns) <= KEEP_NS}
+        return [known[c.face_id].reconstruct(frame, c, camera, clock) for c in crops]
 
     def reset(self) -> None:
         """Forget people and places: call when the source changes."""
@@ -88,6 +90,11 @@ class _Face:
         self._model = model
         self._head = PosedHead(model)
         self._fitter = LandmarkFitter(model)
+        self.seen_ns = 0
+
+    def reset(self) -> None:
+        """Forget the person."""
+        self._fitter.reset()
 
     def reconstruct(
         self, frame: Frame, crop: FaceCrop, camera: Camera, clock: StageClock
@@ -123,8 +130,9 @@ def camera_of(frame: Frame) -> Camera:
 
 
 def _yaw(params: FlameParams) -> float:
-    """Radians; positive turns the nose to image right."""
-    return float(np.arctan2(params.R[0, 2], params.R[2, 2]))
+    """Radians, of the head to the line of sight; positive turns its left cheek away."""
+    camera = params.R.T @ -params.t  # in the model frame
+    return float(-np.arctan2(camera[0], camera[2]))
 
 
 def _quality(rms: float, share_inside: float) -> float:

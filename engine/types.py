@@ -54,7 +54,7 @@ class FaceCrop:
     image: U8  # (S, S, 3) RGB
     crop_from_frame: F64  # (2, 3) similarity, frame px -> crop px
     landmarks: F32  # (478, 2) frame px, MediaPipe's order
-    score: float  # 0..1 confidence that this is a face
+    score: float  # 0..1 share of the landmarks that lie inside the frame
     face_id: int = 0  # stays with one face while it is tracked
 
     def __post_init__(self) -> None:

@@ -14,7 +14,8 @@ def landmarks68(model: HeadModel, vertices: F32, yaw: float) -> F32:
 
     Args:
         vertices: (V, 3) posed, model frame.
-        yaw: radians, of the head as the camera sees it; positive turns the nose to image right.
+        yaw: radians, of the head to the line of sight, about its own upright axis; positive turns
+            the subject's left cheek away.
             Without a contour table in the model the jaw line is that of a frontal head.
     """
     points = surface_points(vertices, model.faces, model.landmarks68)

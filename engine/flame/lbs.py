@@ -41,8 +41,14 @@ def rodrigues(axis_angle: Array, *, xp: Any) -> Array:  # noqa: ANN401
     K = xp.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape((*x.shape, 3, 3))
     sine_term = xp.sinc(angle / xp.pi)
     cosine_term = 0.5 * xp.sinc(angle / (2.0 * xp.pi)) ** 2
-    identity = xp.eye(3, dtype=axis_angle.dtype)
-    return identity + sine_term * K + cosine_term * (K @ K)
+    return _identity_like(x, xp=xp) + sine_term * K + cosine_term * (K @ K)
+
+
+def _identity_like(x: Array, *, xp: Any) -> Array:  # noqa: ANN401
+    """(...) -> (..., 3, 3) identities of the same kind, on the same device."""
+    zero, one = xp.zeros_like(x), xp.ones_like(x)
+    entries = [one, zero, zero, zero, one, zero, zero, zero, one]
+    return xp.stack(entries, -1).reshape((*x.shape, 3, 3))
 
 
 def rest_joints(J_regressor: Array, v_shaped: Array, *, xp: Any) -> Array:  # noqa: ANN401
@@ -52,7 +58,8 @@ def rest_joints(J_regressor: Array, v_shaped: Array, *, xp: Any) -> Array:  # no
 
 def pose_feature(rotations: Array, *, xp: Any) -> Array:  # noqa: ANN401
     """(..., J, 3, 3) -> (..., 9 (J - 1)): entries of R - I, row-major, for all but the root."""
-    difference = rotations[..., 1:, :, :] - xp.eye(3, dtype=rotations.dtype)
+    moving = rotations[..., 1:, :, :]
+    difference = moving - _identity_like(moving[..., 0, 0], xp=xp)
     return difference.reshape((*rotations.shape[:-3], -1))
 
 

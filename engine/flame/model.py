@@ -124,10 +124,35 @@ class HeadModel:
         for name, shape, dtype in checks:
             if (array := getattr(self, name)) is not None:
                 check_array(f"HeadModel.{name}", array, shape, dtype)
+        self._check_values()
         if len(self.landmarks68.faces_idx) != 68:
             raise ValueError(f"HeadModel: {len(self.landmarks68.faces_idx)} landmarks, expected 68")
         if missing := [r for r in REGIONS if r not in self.regions]:
             raise ValueError(f"HeadModel: regions {missing} are missing")
+
+    def _check_values(self) -> None:
+        """Indices within their arrays, numbers finite."""
+        V, F = len(self.v_template), len(self.faces)
+        indices = [("faces", self.faces, V), ("mediapipe_idx", self.mediapipe_idx, 478)]
+        indices += [(f"region {name}", idx, V) for name, idx in self.regions.items()]
+        for name in ("landmarks68", "mediapipe", "contour"):
+            if (points := getattr(self, name)) is not None:
+                indices.append((f"{name}.faces_idx", points.faces_idx, F))
+        if self.uv is not None and self.uv_faces is not None:
+            indices.append(("uv_faces", self.uv_faces, len(self.uv)))
+        for name, idx, n in indices:
+            if idx.size and (idx.min() < 0 or idx.max() >= n):
+                raise ValueError(f"HeadModel.{name}: {idx.min()}..{idx.max()}, expected 0..{n - 1}")
+        for name in (
+            "v_template",
+            "shapedirs",
+            "exprdirs",
+            "posedirs",
+            "J_regressor",
+            "lbs_weights",
+        ):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ValueError(f"HeadModel.{name}: not all values are finite")
 
     @property
     def n_vertices(self) -> int:
@@ -164,6 +189,8 @@ def load_head_model(path: Path) -> HeadModel:
 
 def _from_arrays(arrays: dict[str, Any], model_id: str) -> HeadModel:
     meta = json.loads(str(arrays["meta"]))
+    if not isinstance(meta, dict):
+        raise ValueError(f"meta is a {type(meta).__name__}, expected a table")
     if (found := meta.pop("format")) != _FORMAT:
         raise ValueError(f"head model format {found}, expected {_FORMAT}")
     f32 = {k: np.ascontiguousarray(v, np.float32) for k, v in arrays.items() if v.dtype.kind == "f"}

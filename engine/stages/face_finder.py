@@ -1,0 +1,140 @@
+"""Finds faces in a single picture: large and small, turned, cut off by the edge."""
+
+import cv2
+import numpy as np
+
+from engine.stages.mediapipe_graph import Graph, face_detector, face_mesh
+from engine.types import F32, U8
+
+__all__ = ["PictureFinder", "landmarks_of"]
+
+_MIN_EYES_PX = 2.0  # outer eye corners nearer than this are no face
+_BORDERED_PX = 1600  # faces at the edge are looked for in a copy no larger than this
+_TILES = 3  # windows along each side, each half the picture wide
+
+Box = tuple[float, float, float, float, float]  # score, then x, y, width, height in px
+
+
+class PictureFinder:
+    """Made once, used from one thread; `close` frees MediaPipe."""
+
+    def __init__(self, n_faces: int, min_score: float) -> None:
+        self._n_faces = n_faces
+        self._mesh = face_mesh(n_faces, min_score, tracking=False)
+        self._detector = face_detector(min_score)
+
+    def find(self, image: U8) -> list[F32]:
+        """(478, 2) px of each face, in whichever of four orientations a detector is surest of one.
+
+        At most n_faces; in any order.
+        """
+        turns = _orientation(self._detector, image)
+        turned = np.ascontiguousarray(np.rot90(image, turns))
+        found = landmarks_of(self._mesh, turned)
+        # What the mesh's own detector is too coarse for, first in the whole picture, then in parts.
+        for boxes in (_boxes, _boxes_in_tiles):
+            if len(found) < self._n_faces:
+                found = self._with_small(turned, found, boxes(self._detector, turned))
+        if not found:
+            found = _find_cut_off(self._mesh, turned)
+        return [_unturn(p, image, turns) for p in found]
+
+    def close(self) -> None:
+        self._mesh.close()
+        self._detector.close()
+
+    def _with_small(self, image: U8, found: list[F32], boxes: list[Box]) -> list[F32]:
+        """Add the faces of boxes in which none is known yet."""
+        height, width = image.shape[:2]
+        for _, x, y, w, h in boxes:
+            # The detector's box is forehead to chin; the mesh wants about twice that around it.
+            side = max(w, h) * 2.2
+            cx, cy = x + w / 2, y + h / 2
+            x0, y0 = max(0, int(cx - side / 2)), max(0, int(cy - side / 2))
+            x1, y1 = min(width, int(cx + side / 2) + 1), min(height, int(cy + side / 2) + 1)
+            known = any((abs(p.mean(axis=0) - (cx, cy)) < side / 4).all() for p in found)
+            if known or x1 - x0 < 8 or y1 - y0 < 8 or len(found) >= self._n_faces:
+                continue
+            part = np.ascontiguousarray(image[y0:y1, x0:x1])
+            corner = np.array([x0, y0], np.float32)
+            # The window may show neighbours too: the face that was asked for is in its middle.
+            middle = np.array([cx, cy]) - corner
+            near = [p for p in landmarks_of(self._mesh, part)
+                    if (abs(p.mean(axis=0) - middle) < side / 4).all()]  # fmt: skip
+            found = [*found, *(p + corner for p in near[:1])]
+        return found
+
+
+def landmarks_of(mesh: Graph, image: U8) -> list[F32]:
+    """(478, 2) px for each face, our pixel convention."""
+    size = np.array([image.shape[1], image.shape[0]], np.float32)
+    faces: list[F32] = []
+    for face in mesh.process(image):
+        points = np.array([(p.x, p.y) for p in face.landmark], np.float32) * size
+        eyes = points[263] - points[33]
+        if np.isfinite(points).all() and np.hypot(*eyes) >= _MIN_EYES_PX:
+            faces.append(points - np.float32(0.5))
+    return faces
+
+
+def _boxes(detector: Graph, image: U8) -> list[Box]:
+    """Faces that a detector sees, best first."""
+    height, width = image.shape[:2]
+    found = [(d.score[0], d.location_data.relative_bounding_box) for d in detector.process(image)]
+    boxes = [(s, b.xmin * width, b.ymin * height, b.width * width, b.height * height)
+             for s, b in found]  # fmt: skip
+    return sorted(boxes, reverse=True)
+
+
+def _boxes_in_tiles(detector: Graph, image: U8) -> list[Box]:
+    """Faces that are seen in windows half the size, which overlap by half."""
+    height, width = image.shape[:2]
+    boxes: list[Box] = []
+    for row in range(_TILES):
+        for column in range(_TILES):
+            y0, x0 = height * row // (_TILES + 1), width * column // (_TILES + 1)
+            tile = np.ascontiguousarray(image[y0 : y0 + height // 2, x0 : x0 + width // 2])
+            if min(tile.shape[:2]) >= 32:
+                boxes += [(s, x + x0, y + y0, w, h) for s, x, y, w, h in _boxes(detector, tile)]
+    return sorted(boxes, reverse=True)
+
+
+def _orientation(detector: Graph, image: U8) -> int:
+    """Quarter turns, counter-clockwise, that bring the best face upright."""
+    scores = []
+    for turns in range(4):
+        boxes = _boxes(detector, np.ascontiguousarray(np.rot90(image, turns)))
+        scores.append(boxes[0][0] if boxes else 0.0)
+    best = int(np.argmax(scores))
+    # MediaPipe also sees slanted faces: only a clear difference is a turned picture.
+    return best if scores[best] > scores[0] + 0.1 else 0
+
+
+def _find_cut_off(mesh: Graph, image: U8) -> list[F32]:
+    """Faces that the edge of the picture cuts through: with a border they are found."""
+    shrink = max(1.0, max(image.shape[:2]) / _BORDERED_PX)
+    size = (max(1, round(image.shape[1] / shrink)), max(1, round(image.shape[0] / shrink)))
+    small = image if shrink == 1.0 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    border = max(size) // 2
+    padded = cv2.copyMakeBorder(
+        small, border, border, border, border, cv2.BORDER_CONSTANT, value=(127, 127, 127)
+    )
+    # Pixel centres: x = (x_small + 0.5) * shrink - 0.5.
+    half = np.float32(0.5)
+    back = np.array([image.shape[1] / size[0], image.shape[0] / size[1]], np.float32)
+    found = [(p - np.float32(border) + half) * back - half for p in landmarks_of(mesh, padded)]
+    return [p for p in found if _share_inside(p, image) > 0.3]
+
+
+def _share_inside(points: F32, image: U8) -> float:
+    height, width = image.shape[:2]
+    return float(((points >= 0).all(1) & (points < [width, height]).all(1)).mean())
+
+
+def _unturn(points: F32, image: U8, turns: int) -> F32:
+    """Pixels of np.rot90(image, turns) -> pixels of image."""
+    last_x, last_y = image.shape[1] - 1, image.shape[0] - 1
+    x, y = points.T
+    turned = {0: (x, y), 1: (last_x - y, x), 2: (last_x - x, last_y - y), 3: (y, last_y - x)}[turns]
+    unturned: F32 = np.stack(turned, axis=1).astype(np.float32)
+    return unturned
