@@ -30,7 +30,7 @@ class Feed:
     @property
     def dropped(self) -> int:
         """How many frames of a live source were skipped."""
-        return getattr(self._source, "n_dropped", 0)
+        return self._source.n_dropped
 
     def next(self, interrupted: Callable[[float], bool]) -> Frame | None:
         """The next frame when it is due, None at the end or when interrupted.

@@ -33,7 +33,8 @@ _JAW_OPEN_RAD = 0.16
 class SyntheticSource:
     """Renders 640x480 frames at 30 a second; the same seed gives the same frames.
 
-    As a file does, it waits for its reader; with live=True it keeps real time as a camera does.
+    As a file does, it waits for its reader. With live=True it keeps real time as a camera does:
+    what a slow reader misses is skipped, and t_ns is on time.perf_counter_ns.
     """
 
     name = "synthetic"
@@ -48,6 +49,7 @@ class SyntheticSource:
     ) -> None:
         """n_frames: length, None for endless."""
         self.is_live = live
+        self.n_dropped = 0
         self.n_frames = n_frames
         self.camera = default_camera(_WIDTH, _HEIGHT)
         self._model = model
@@ -69,15 +71,17 @@ class SyntheticSource:
 
         Raises: CaptureError: if no OpenGL context can be had here.
         """
+        if self._ended():
+            self._free()
+            return None
+        renderer = self._renderer()  # before the clock starts: it takes as long as many frames
         t_ns = self._wait_for_turn()
-        ended = self.n_frames is not None and self._next >= self.n_frames
-        if self._closed.is_set() or ended:
+        if self._ended():
             self._free()
             return None
         index = self._next
         self._next += 1
         params = self.truth(index)
-        renderer = self._renderer()
         renderer.draw(
             self.camera,
             self._head.vertices(params),
@@ -88,14 +92,19 @@ class SyntheticSource:
         )
         return Frame(renderer.read(), index, t_ns)
 
+    def _ended(self) -> bool:
+        return self._closed.is_set() or (self.n_frames is not None and self._next >= self.n_frames)
+
     def _wait_for_turn(self) -> int:
-        """Presentation time of the next frame; a live source waits and skips what is past."""
+        """Time of the next frame; a live source waits for it and skips what is past."""
         if not self.is_live:
             return self._next * 1_000_000_000 // _FPS
-        now = time.monotonic_ns()
+        now = time.perf_counter_ns()
         if self._start_ns is None:
             self._start_ns = now
-        self._next = max(self._next, (now - self._start_ns) * _FPS // 1_000_000_000)
+        present = (now - self._start_ns) * _FPS // 1_000_000_000
+        self.n_dropped += max(0, present - self._next)
+        self._next = max(self._next, present)
         due = self._start_ns + self._next * 1_000_000_000 // _FPS
         self._closed.wait(max(0, due - now) / 1e9)
         return due

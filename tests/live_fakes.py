@@ -73,6 +73,7 @@ class FakeSource:
         self.name = "fake"
         self.is_live = is_live
         self.n_frames: int | None = None if is_live else n_frames
+        self.n_dropped = 0
         self.closed_in: str | None = None
         self._n, self._fails_at, self._index = n_frames, fails_at, 0
 

@@ -114,6 +114,7 @@ class ImageSource:
     """Pictures, one after the other, as a `Source`."""
 
     is_live = False
+    n_dropped = 0
 
     def __init__(self, paths: Sequence[Path], name: str | None = None) -> None:
         """Args:

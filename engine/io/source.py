@@ -17,6 +17,11 @@ class Source(Protocol):
     n_frames: int | None
     """How many frames there will be, None where nobody knows."""
 
+    @property
+    def n_dropped(self) -> int:
+        """Frames skipped to keep real time; 0 where nothing is lost."""
+        ...
+
     def read(self) -> Frame | None:
         """The next frame, or None at the end. Raises CaptureError when the source fails."""
         ...

@@ -22,6 +22,7 @@ class VideoSource:
     """A video file as a `Source`: every frame, in order, at the time it is to be shown."""
 
     is_live = False
+    n_dropped = 0
 
     def __init__(self, path: Path) -> None:
         """Open a file and decode its first picture.

@@ -95,3 +95,28 @@ def test_a_live_source_keeps_real_time_and_is_ended_by_another_thread(model: Hea
     indices = np.diff([frame.index for frame in seen])
     # Frames that a slow machine missed are skipped, and time goes on with the index.
     np.testing.assert_allclose(times, indices * 1e9 / 30.0, atol=2.0)
+    assert seen[-1].index - seen[0].index == len(seen) - 1 + source.n_dropped
+
+
+def test_a_live_source_counts_what_a_slow_reader_misses_on_the_cameras_clock(
+    model: HeadModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock_ns = 5_000_000_000_000
+    monkeypatch.setattr("engine.sources.time.perf_counter_ns", lambda: clock_ns)
+    source = SyntheticSource(model, n_frames=None, live=True)
+    first = source.read()
+    clock_ns += 210_000_000  # frame 6 was due at 200 ms; the next to be read was frame 1
+    second = source.read()
+    source.close()
+    assert (first.index, first.t_ns) == (0, 5_000_000_000_000)
+    assert (second.index, second.t_ns) == (6, 5_000_200_000_000)
+    assert source.n_dropped == 5
+
+
+def test_a_file_like_source_drops_nothing(model: HeadModel) -> None:
+    source = SyntheticSource(model, n_frames=2)
+    assert (source.is_live, source.n_dropped) == (False, 0)
+    assert [source.read().index for _ in range(2)] == [0, 1]
+    assert source.read() is None
+    assert source.read() is None
+    assert source.n_dropped == 0

@@ -163,7 +163,7 @@ def test_saving_under_a_file_is_an_output_error(tmp_path: Path) -> None:
 def test_file_without_read_permission_is_named(tmp_path: Path) -> None:
     path = tmp_path / "inner" / "a.png"
     save_png(path, gradient(2, 2))
-    with as_nobody(path.parent, mode=0), pytest.raises(CaptureError, match="check its permissions"):
+    with as_nobody(path.parent, mode=0), pytest.raises(CaptureError, match="and its permissions"):
         load_image(path)
 
 
