@@ -1,7 +1,6 @@
 """The picture: a QOpenGLWidget that hosts engine.render. All GL is made, used and freed here."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import moderngl
@@ -28,12 +27,7 @@ class _QtLoader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Qt makes contexts current, not moderngl."""
 
     def release(self) -> None:

@@ -13,7 +13,7 @@ from app.view import State, Stats, View
 from engine.errors import EngineError
 from engine.io.source import Source
 from engine.types import Frame, Reconstruction
-from engine.video_fit import Fitter
+from engine.video_fit import Fitter, cause_of
 
 __all__ = ["Request", "Worker"]
 
@@ -160,8 +160,8 @@ class Worker:
 
 
 def _unexpected(request: Request, error: Exception) -> str:
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"{request.title} cannot be shown: {what}; try again, or choose another source"
+    cause = cause_of(error)
+    return f"{request.title} cannot be shown: {cause}; try again, or choose another source"
 
 
 class _Meter:

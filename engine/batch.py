@@ -1,14 +1,20 @@
 """Fits many pictures and videos into a folder: goes on after a failure, and where it stopped."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
-from engine.batch_plan import Job, Record, read_record, write_record
+from engine.batch_plan import (
+    Job,
+    Record,
+    program_version,
+    read_record,
+    remove_outputs,
+    write_record,
+)
 from engine.errors import CaptureError, EngineError
 from engine.fit_writer import FitWriter
 from engine.flame.model import HeadModel
@@ -17,9 +23,11 @@ from engine.io.results import Status, SummaryRow
 from engine.io.video import VideoSource
 from engine.pipeline import LOW_QUALITY
 from engine.types import Frame
-from engine.video_fit import FittedVideo, Fitter, fit_video
+from engine.video_fit import FittedVideo, Fitter, cause_of, fit_video
 
-__all__ = ["Batch", "BatchSettings", "Outcome"]
+__all__ = ["Batch", "BatchSettings", "Outcome", "judge_video"]
+
+logger = logging.getLogger(__name__)
 
 _MOST_FRAMES = 0.5
 """A video with a face in fewer of its frames than this is called low."""
@@ -51,7 +59,7 @@ class Outcome:
 
 
 class Batch:
-    """Does one job at a time; the set-up is paid once. Used by one thread."""
+    """Does one job at a time; the set-up is paid once. Used by one thread, closed by it."""
 
     def __init__(
         self,
@@ -78,6 +86,11 @@ class Batch:
             return _outcome(job, "error", str(error))
         except MemoryError:
             return _outcome(job, "error", f"{job.path} is too large for the memory here; scale it")
+        except Exception as error:  # one input's trouble must not stop the others
+            logger.debug("%s", job.path, exc_info=True)
+            self._fitters.clear()  # in what state they are nobody knows: the next ones are new
+            message = f"{job.path} cannot be fitted: {cause_of(error)}"
+            return _outcome(job, "error", f"{message}; leave it out, or see why with n2f --verbose")
 
     def _run(self, job: Job, on_frame: Callable[[int], None]) -> Outcome:
         if job.problem is not None:
@@ -96,21 +109,29 @@ class Batch:
         else:
             outcome = self._fit_picture(job)
             on_frame(1)
-        row = outcome.row
-        write_record(
-            self._settings.out,
-            job.stem,
-            Record(
-                *identity,
-                settings=self._identity_settings(),
-                exports=self._settings.exports,
-                status=row.status,
-                message=row.message,
-                stage_ms=dict(row.stage_ms),
-                outputs=outcome.outputs,
-            ),
-        )
+        self._note(job, identity, outcome)
         return outcome
+
+    def _note(self, job: Job, identity: tuple[str, int, int], outcome: Outcome) -> None:
+        """Leave the record; with overwrite, nothing that an earlier run wrote stays beside it."""
+        settings, earlier = self._settings, read_record(self._settings.out, job.stem)
+        former = [n for n in earlier.outputs if n not in outcome.outputs] if earlier else []
+        if settings.overwrite:
+            remove_outputs(settings.out, former)
+            former = []
+        row = outcome.row
+        record = Record(
+            *identity,
+            version=program_version(),
+            settings=self._identity_settings(),
+            exports=settings.exports,
+            status=row.status,
+            message=row.message,
+            stage_ms=dict(row.stage_ms),
+            # Without overwrite, what was asked for before is of the same input and settings.
+            outputs=(*outcome.outputs, *(n for n in former if (settings.out / n).exists())),
+        )
+        write_record(settings.out, job.stem, record)
 
     def _identity_settings(self) -> dict[str, str | int]:
         """What the numbers in the outputs depend on."""
@@ -171,7 +192,7 @@ class Batch:
         if fitted.best is None:
             return _no_face(job, fitted, films)
         outputs = (*films, *self._writer.write_video(job.stem, fitted))
-        status, message = _judge_video(fitted, source.problem)
+        status, message = judge_video(fitted, source.problem)
         return _outcome(job, status, message, fitted.stage_ms, outputs)
 
     def _fitter(self, *, tracking: bool) -> Fitter:
@@ -185,17 +206,6 @@ class Batch:
             fitter.close()
         self._fitters.clear()
         self._writer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _outcome(
@@ -225,7 +235,12 @@ def _judge(quality: float) -> tuple[Status, str]:
     return "low", f"quality {quality:.2f} of 1: the head may be off; look at its overlay (png)"
 
 
-def _judge_video(fitted: FittedVideo, problem: str | None) -> tuple[Status, str]:
+def judge_video(fitted: FittedVideo, problem: str | None = None) -> tuple[Status, str]:
+    """How a video with at least one face went: status, and a message for people.
+
+    Args:
+        problem: what was wrong with the file, None if nothing.
+    """
     parts = [f"face in {fitted.n_found} of {fitted.n_frames} frames"]
     if not fitted.with_vertices:
         parts.append("vertices left out of the npz, as they would fill the disk")

@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from engine.errors import CaptureError, OutputError
@@ -22,7 +23,9 @@ __all__ = [
     "Record",
     "check_output_folder",
     "plan_jobs",
+    "program_version",
     "read_record",
+    "remove_outputs",
     "write_record",
 ]
 
@@ -41,10 +44,11 @@ class Job:
 class Record:
     """What is kept beside the outputs of an input, as STEM.json, so that a batch can go on."""
 
-    input: str  # absolute path
-    size: int  # bytes
-    modified_ns: int
-    settings: dict[str, str | int]  # what the outputs depend on
+    input: str  # absolute path; the name of what is no file
+    size: int  # bytes; 0 for what is no file, such as a camera
+    modified_ns: int  # same
+    version: str  # of the program
+    settings: dict[str, str | int]  # what the outputs depend on, model_id among them
     exports: tuple[str, ...]  # kinds of output that were asked for
     status: Status
     message: str
@@ -145,6 +149,23 @@ def read_record(out: Path, stem: str) -> Record | None:
         return Record(**{**fields, **lists})
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def remove_outputs(out: Path, names: Iterable[str]) -> None:
+    """Delete outputs of an earlier run, those that are still there. Raises: OutputError."""
+    for name in names:
+        path = out / Path(name).name  # whatever a record says, nothing outside the folder
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{path} is out of date and cannot be deleted: {error.strerror}; delete it yourself"
+            ) from error
+
+
+def program_version() -> str:
+    """For Record.version."""
+    return version("n2fnet")
 
 
 def write_record(out: Path, stem: str, record: Record) -> None:

@@ -58,20 +58,20 @@ class FitWriter:
         return tuple(names.added)
 
     def write_video(self, stem: str, fitted: FittedVideo) -> tuple[str, ...]:
-        """Everything of a video but its film: each face's parameters, the best frame's mesh.
+        """Everything of a video but its film: parameters and best mesh of each face, best frame.
 
         Returns: file names. Raises: OutputError.
         """
         names = _Names(self._out, self._exports)
-        for number, sequence in enumerate(fitted.sequences.values(), start=1):
+        for number, (face, sequence) in enumerate(fitted.sequences.items(), start=1):
             own = face_stem(stem, number)
             if path := names.add(own, "npz"):
                 save_sequence_npz(path, sequence)
             if path := names.add(own, "csv"):
                 write_csv(path, sequence)
+            self._write_mesh(own, fitted.best_fits[face], names)
         if fitted.best is not None:
             frame, fits = fitted.best
-            self._write_mesh(stem, fits[0], names)
             self._write_overlay(stem, frame, fits, names)
         return tuple(names.added)
 

@@ -16,7 +16,7 @@ from engine.io.source import Source
 from engine.render.overlay import OverlayPainter
 from engine.types import Frame, Reconstruction
 
-__all__ = ["FittedVideo", "Fitter", "fit_video"]
+__all__ = ["FittedVideo", "Fitter", "cause_of", "fit_video"]
 
 MAX_FRAMES_WITH_VERTICES = 2000
 """Longer videos keep parameters only (vertices follow from them): they would take over 120 MB."""
@@ -30,6 +30,11 @@ class Fitter(Protocol):
     def close(self) -> None: ...
 
 
+def cause_of(error: Exception) -> str:
+    """What an error that nobody foresaw, in a fitter, says: one line for people."""
+    return ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
+
+
 @dataclass(slots=True)
 class FittedVideo:
     """What came of a video; grows while it is fitted."""
@@ -39,7 +44,8 @@ class FittedVideo:
     sequences: dict[int, FitSequence] = field(default_factory=dict)  # by face, largest first seen
     times: list[tuple[int, int]] = field(default_factory=list)  # frame index, t_ns of each frame
     qualities: list[float] = field(default_factory=list)  # of the first face, where there is one
-    best: tuple[Frame, list[Reconstruction]] | None = None
+    best: tuple[Frame, list[Reconstruction]] | None = None  # where the first face is fitted best
+    best_fits: dict[int, Reconstruction] = field(default_factory=dict)  # by face, as `sequences`
     stages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @property
@@ -58,10 +64,12 @@ class FittedVideo:
 
     def add(self, frame: Frame, fits: list[Reconstruction], *, by_id: bool) -> None:
         """by_id: faces keep apart by their id; else the first of every frame is the one face."""
-        by_face = {fit.crop.face_id if by_id else 0: fit for fit in fits}
-        for face in by_face:
+        by_face = {fit.crop.face_id: fit for fit in fits} if by_id else dict(enumerate(fits[:1]))
+        for face, fit in by_face.items():
             if face not in self.sequences:
                 self.sequences[face] = self._absent_so_far()
+            if face not in self.best_fits or fit.quality > self.best_fits[face].quality:
+                self.best_fits[face] = fit
         self.times.append((frame.index, frame.t_ns))
         for face, sequence in self.sequences.items():
             sequence.add(frame.index, frame.t_ns, by_face.get(face))

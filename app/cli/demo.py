@@ -37,7 +37,7 @@ def _run_headless(out: Path) -> None:
     from engine.batch_plan import check_output_folder
     from engine.errors import CaptureError
     from engine.head_choice import chosen_head_model
-    from engine.pipeline import Reconstructor
+    from engine.pipeline import METHODS, Reconstructor
     from engine.render.overlay import OverlayPainter
     from engine.source_factory import first_source_spec, open_source
     from engine.video_fit import fit_video
@@ -47,7 +47,7 @@ def _run_headless(out: Path) -> None:
     source = open_source(first_source_spec(), model)
     typer.echo(f"fitting {source.name} ...", err=True)
     with OverlayPainter(model) as painter:
-        fitter = Reconstructor(model)
+        fitter = Reconstructor(model, method=METHODS[0])
         try:
             fitted = fit_video(
                 source,
@@ -65,6 +65,13 @@ def _run_headless(out: Path) -> None:
                 "with light on the face"
             )
         names = _write_results(out, fitted, painter)
+    settings: dict[str, str | int] = {
+        "method": METHODS[0],
+        "model_id": model.model_id,
+        "faces": 1,
+        "max_frames": _LIVE_FRAMES if source.is_live else 0,  # 0: all
+    }
+    names.append(_write_record(out, source.name, fitted, settings, names))
     typer.echo(
         f"face found in {fitted.n_found} of {fitted.n_frames} frames of {source.name}", err=True
     )
@@ -88,3 +95,31 @@ def _write_results(out: Path, fitted: "FittedVideo", painter: "OverlayPainter") 
         names.append(f"demo_{mode.value}.png")
         save_png(out / names[-1], painter.paint(frame.image, fits, mode=mode))
     return names
+
+
+def _write_record(
+    out: Path,
+    source: str,
+    fitted: "FittedVideo",
+    settings: dict[str, str | int],
+    outputs: list[str],
+) -> str:
+    """The settings in force, as `n2f fit` keeps them. Returns: the file's name."""
+    from engine.batch import judge_video
+    from engine.batch_plan import Record, program_version, write_record
+
+    status, message = judge_video(fitted)
+    record = Record(
+        input=source,
+        size=0,
+        modified_ns=0,
+        version=program_version(),
+        settings=settings,
+        exports=("mp4", "npz", "csv", "png"),
+        status=status,
+        message=message,
+        stage_ms=fitted.stage_ms,
+        outputs=tuple(outputs),
+    )
+    write_record(out, "demo", record)
+    return "demo.json"

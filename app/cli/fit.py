@@ -1,6 +1,7 @@
 """`n2f fit`: heads for pictures, videos and folders, without a window."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +68,7 @@ def fit(
     def make_fitter(tracking: bool) -> Reconstructor:
         return Reconstructor(head, method=method, n_faces=faces, tracking=tracking)
 
-    with Batch(head, settings, make_fitter) as batch, FitReport(len(jobs)) as report:
+    with closing(Batch(head, settings, make_fitter)) as batch, FitReport(len(jobs)) as report:
         outcomes = _run_all(batch, jobs, out, report)
     if as_json:
         typer.echo(json.dumps([_as_dict(outcome) for outcome in outcomes], ensure_ascii=False))

@@ -1,19 +1,24 @@
 """The batch: every input gets an outcome, work done is kept, nothing is overwritten by accident."""
 
+import json
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from engine.batch import Batch, BatchSettings, Outcome
-from engine.batch_plan import check_output_folder, plan_jobs, read_record
+from engine.batch_plan import check_output_folder, plan_jobs, read_record, remove_outputs
 from engine.errors import CaptureError, OutputError
 from engine.io.results import load_fit_npz
 from engine.types import Frame, Reconstruction
 from tests.bad_files import gradient, make_video
-from tests.live_fakes import FakeFitter, triangle_head, triangle_model
+from tests.live_fakes import TRIANGLE_M, FakeFitter, triangle_head, triangle_model
 from tests.unprivileged import as_nobody
 
 MODEL = triangle_model()
@@ -52,7 +57,7 @@ def run(
 ) -> list[Outcome]:
     values = {"method": "landmarks", "n_faces": 1, "exports": ("npz",), "overwrite": False}
     settings = BatchSettings(out=out, **{**values, **changes})
-    with Batch(MODEL, settings, lambda tracking: fitter or CountingFitter()) as batch:
+    with closing(Batch(MODEL, settings, lambda tracking: fitter or CountingFitter())) as batch:
         return [batch.run(job) for job in plan_jobs(inputs, out)]
 
 
@@ -185,7 +190,7 @@ def test_a_video_keeps_every_frame_and_says_where_no_face_was(tmp_path: Path, ou
     make_video(tmp_path / "clip.mp4", frames)
     seen: list[int] = []
     settings = BatchSettings(out, "landmarks", 1, ("npz", "csv"), overwrite=False)
-    with Batch(MODEL, settings, lambda tracking: CountingFitter()) as batch:
+    with closing(Batch(MODEL, settings, lambda tracking: CountingFitter())) as batch:
         outcome = batch.run(plan_jobs([tmp_path / "clip.mp4"], out)[0], seen.append)
     assert outcome.row.message == "face in 4 of 5 frames"
     assert outcome.row.stage_ms == {"crop": 4.0, "fit": 2.0}
@@ -250,3 +255,110 @@ def test_an_error_is_tried_again_in_the_next_run(tmp_path: Path, out: Path):
     inputs = [picture(tmp_path / "a.png")]
     assert statuses(run(inputs, out, Failing())) == ["error"]
     assert statuses(run(inputs, out)) == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (np.linalg.LinAlgError("SVD did not converge"), "LinAlgError: SVD did not converge; leave"),
+        (cv2.error("(-215) size > 0\n in function 'resize'\n"), "> 0 in function 'resize'; leave"),
+        (ValueError("shape (0,)"), "ValueError: shape (0,); leave"),
+        (RuntimeError(), "RuntimeError; leave it out, or see why with n2f --verbose"),
+    ],
+)
+def test_an_unexpected_error_is_the_outcome_of_its_input_only(
+    tmp_path: Path, out: Path, caplog: pytest.LogCaptureFixture, error: Exception, told: str
+):
+    class Breaking(CountingFitter):
+        def run_all(self, frame: Frame) -> list[Reconstruction]:
+            raise error
+
+    caplog.set_level("DEBUG", "engine.batch")
+    inputs = [picture(tmp_path / "a.png"), picture(tmp_path / "b.png")]
+    fitters = iter((Breaking(), CountingFitter()))  # what broke is not used again
+    settings = BatchSettings(out, "landmarks", 1, ("npz",), overwrite=False)
+    with closing(Batch(MODEL, settings, lambda tracking: next(fitters))) as batch:
+        outcomes = [batch.run(job) for job in plan_jobs(inputs, out)]
+    assert statuses(outcomes) == ["error", "ok"]
+    assert outcomes[0].row.message.startswith(f"{inputs[0]} cannot be fitted: ")
+    assert told in outcomes[0].row.message
+    assert [record.exc_info[1] for record in caplog.records] == [error]
+
+
+def test_each_face_of_a_video_has_the_mesh_of_its_own_best_frame(tmp_path: Path, out: Path):
+    class Swapping(CountingFitter):
+        """Face 7 is the larger one at first, then face 9; x of the first vertex tells which."""
+
+        def run_all(self, frame: Frame) -> list[Reconstruction]:
+            order = [(7, 0.5), (9, 0.6)] if frame.index == 0 else [(9, 0.9), (7, 0.3)]
+            return [self.head(frame, face, quality) for face, quality in order]
+
+        def head(self, frame: Frame, face: int, quality: float) -> Reconstruction:
+            vertices = TRIANGLE_M.copy()
+            vertices[0, 0] = face + frame.index / 10
+            return replace(triangle_head(frame, face, quality), vertices=vertices)
+
+    make_video(tmp_path / "clip.mp4", [gradient(48, 64)] * 2)
+    exports = ("npz", "obj", "glb")
+    outcome = run([tmp_path / "clip.mp4"], out, Swapping(), n_faces=2, exports=exports)[0]
+    assert set(outcome.outputs) == {
+        f"{stem}.{kind}" for stem in ("clip", "clip.face2") for kind in exports
+    }
+    for stem, x in (("clip", 7.0), ("clip.face2", 9.1)):
+        kept = load_fit_npz(out / f"{stem}.npz").arrays["vertices"][:, 0, 0]
+        first = next(n for n in (out / f"{stem}.obj").read_text().split("\n") if n[:2] == "v ")
+        assert float(first.split()[1]) / 1000 == pytest.approx(x, abs=1e-5)  # OBJ is in mm
+        assert np.abs(kept - x).min() < 1e-6  # the same person's as in the NPZ
+
+
+def test_overwriting_leaves_no_output_of_the_earlier_run_behind(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png"), picture(tmp_path / "other.png")]
+    kinds = ("npz", "csv")
+    run(inputs, out, CountingFitter(n_faces=2), n_faces=2, exports=kinds)
+    assert (out / "a.face2.npz").exists()
+    run(inputs[:1], out, n_faces=2, exports=kinds, overwrite=True)
+    assert names_in(out, "a") == ["a.csv", "a.json", "a.npz"]
+    picture(tmp_path / "a.png", black=True)
+    assert statuses(run(inputs[:1], out, n_faces=2, exports=kinds, overwrite=True)) == ["no-face"]
+    assert names_in(out, "a") == ["a.json"]
+    assert len(names_in(out, "other")) == 5
+
+
+def test_another_kind_of_export_leaves_those_of_the_earlier_run(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png")]
+    run(inputs, out, exports=("npz", "csv"))
+    run(inputs, out, exports=("npz", "obj"))
+    assert names_in(out, "a") == ["a.csv", "a.json", "a.npz", "a.obj"]
+    run(inputs, out, overwrite=True)
+    assert names_in(out, "a") == ["a.json", "a.npz"]
+
+
+def test_a_failure_leaves_what_an_earlier_run_wrote(tmp_path: Path, out: Path):
+    inputs = [picture(tmp_path / "a.png")]
+    run(inputs, out)
+    inputs[0].write_bytes(b"no picture any more")
+    assert statuses(run(inputs, out, overwrite=True)) == ["error"]
+    assert names_in(out, "a") == ["a.json", "a.npz"]
+
+
+def test_a_record_that_names_files_elsewhere_deletes_none_of_them(tmp_path: Path, out: Path):
+    (tmp_path / "precious").touch()
+    remove_outputs(out, ["../precious"])
+    assert (tmp_path / "precious").exists()
+
+
+def test_the_settings_in_force_are_kept_beside_the_outputs(tmp_path: Path, out: Path):
+    run([picture(tmp_path / "a.png")], out, n_faces=3, exports=("npz", "csv"))
+    record = json.loads((out / "a.json").read_text())
+    assert record["version"] == version("n2fnet")
+    assert record["settings"] == {
+        "method": "landmarks",
+        "model_id": MODEL.model_id,
+        "faces": 3,
+    }
+    assert record["exports"] == ["npz", "csv"]
+    assert record["outputs"] == ["a.npz", "a.csv"]
+
+
+def names_in(out: Path, stem: str) -> list[str]:
+    return sorted(path.name for path in out.iterdir() if path.name.split(".")[0] == stem)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from PIL import Image
 
 import engine.head_choice
 import engine.pipeline
+import engine.source_factory
 from app.__main__ import main
 from engine.types import Frame, Reconstruction
 from tests.bad_files import gradient
-from tests.live_fakes import FakeFitter, triangle_head, triangle_model
+from tests.live_fakes import FakeFitter, FakeSource, triangle_head, triangle_model
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -129,3 +131,25 @@ def test_a_display_that_does_not_answer_is_told_before_qt_would_abort(
 
 def test_out_without_headless_is_wrong_usage(n2f: Run, tmp_path: Path):
     assert n2f("demo", "--out", tmp_path)[0] == 2
+
+
+@pytest.mark.gl
+def test_a_demo_without_a_window_keeps_its_settings_beside_its_results(
+    n2f: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(engine.source_factory, "first_source_spec", lambda: "sample")
+    monkeypatch.setattr(engine.source_factory, "open_source", lambda spec, model: FakeSource(3))
+    code, out, _ = n2f("demo", "--headless", "--out", tmp_path)
+    assert code == 0
+    assert str(tmp_path / "demo.json") in out.splitlines()
+    record = json.loads((tmp_path / "demo.json").read_text())
+    assert record["input"] == "fake"
+    assert record["version"] == version("n2fnet")
+    assert record["settings"] == {
+        "method": "landmarks",
+        "model_id": triangle_model().model_id,
+        "faces": 1,
+        "max_frames": 0,
+    }
+    assert record["message"] == "face in 3 of 3 frames"
+    assert sorted([*record["outputs"], "demo.json"]) == sorted(p.name for p in tmp_path.iterdir())
