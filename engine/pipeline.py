@@ -13,7 +13,7 @@ from engine.stages.landmark_fitter import LandmarkFitter
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, Reconstruction
 
-__all__ = ["LOW_QUALITY", "METHODS", "Reconstructor"]
+__all__ = ["LOW_QUALITY", "METHODS", "Reconstructor", "camera_of", "yaw_of"]
 
 METHODS = ("landmarks",)
 
@@ -105,7 +105,7 @@ class _Face:
             fit = self._fitter.fit(crop.landmarks, camera, frame.t_ns)
         with own.stage("pose"):
             vertices = self._head.vertices(fit.params)
-        points = landmarks68(self._model, vertices, _yaw(fit.params))
+        points = landmarks68(self._model, vertices, yaw_of(fit.params))
         pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
         return Reconstruction(
             frame_index=frame.index,
@@ -129,7 +129,7 @@ def camera_of(frame: Frame) -> Camera:
     return camera_from_focal(frame.focal_px, width, height)
 
 
-def _yaw(params: FlameParams) -> float:
+def yaw_of(params: FlameParams) -> float:
     """Radians, of the head to the line of sight; positive turns its left cheek away."""
     camera = params.R.T @ -params.t  # in the model frame
     return float(-np.arctan2(camera[0], camera[2]))

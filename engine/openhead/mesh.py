@@ -15,7 +15,7 @@ from engine.types import F64, I32
 
 __all__ = ["EYE_CENTRE", "EYE_RADIUS", "Mesh", "build_mesh"]
 
-EYE_CENTRE = np.array([0.0312, 0.0356, 0.08125])
+EYE_CENTRE = np.array([0.0312, 0.0356, 0.0810])
 EYE_RADIUS = 0.0125
 """The left eyeball, metres: as far forward as it can lie without passing through the skin anywhere
 on a lid's way from open to shut (measured on the source's blink; real eyes have about 12 mm)."""

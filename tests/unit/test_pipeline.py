@@ -11,9 +11,9 @@ from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
 from engine.io.video import VideoSource
 from engine.landmark_error import nme10
-from engine.pipeline import LOW_QUALITY, Reconstructor
+from engine.pipeline import LOW_QUALITY, Reconstructor, yaw_of
 from engine.sources import SyntheticSource
-from engine.types import Frame, Reconstruction
+from engine.types import FlameParams, Frame, Reconstruction
 
 pytestmark = pytest.mark.assets
 
@@ -69,6 +69,38 @@ def test_pose_of_a_rendered_head_is_found(openhead: HeadModel) -> None:
     assert np.median(angles) < 5.0
     # One view does not tell a head's size from its distance; heads differ by 6 % (1 sigma).
     assert np.median(depths) < 0.15
+
+
+@pytest.mark.parametrize("roll_deg", [0, 90, 180])
+def test_yaw_is_about_the_heads_own_axis(roll_deg: float) -> None:
+    """The jaw line follows the side that is turned away, whichever way up the picture is."""
+    roll, turn = Rotation.from_euler("z", roll_deg, degrees=True), Rotation.from_euler("y", 0.5)
+    params = FlameParams.neutral("", 1, 1).with_values(R=(roll * turn).as_matrix())
+    assert yaw_of(params) == pytest.approx(0.5)
+
+
+def test_yaw_counts_from_the_line_of_sight() -> None:
+    """A head that looks straight ahead at image right shows its right cheek."""
+    params = FlameParams.neutral("", 1, 1).with_values(t=np.array([0.25, 0.0, -0.6]))
+    assert yaw_of(params) == pytest.approx(np.arctan(0.25 / 0.6))
+
+
+def test_one_hidden_frame_does_not_lose_the_person(openhead: HeadModel) -> None:
+    source, reconstructor = VideoSource(asset_path("sample.mp4")), Reconstructor(openhead)
+    shapes = []
+    for _ in range(12):
+        frame = source.read()
+        assert frame is not None
+        if frame.index == 8:
+            frame = Frame(np.full_like(frame.image, 90), frame.index, frame.t_ns)
+        fit = reconstructor.run(frame)
+        shapes.append(None if fit is None else fit.params.shape)
+    source.close()
+    reconstructor.close()
+    assert shapes[8] is None
+    before, after = np.asarray(shapes[7]), np.asarray(shapes[9])
+    # The same identity filter goes on: the shape hardly moves, and is not the first frame's.
+    assert np.linalg.norm(after - before) < 0.5 * np.linalg.norm(after - np.asarray(shapes[0]))
 
 
 def test_no_face_gives_nothing(openhead: HeadModel) -> None:

@@ -23,6 +23,20 @@ def test_missing_regions_are_named(small_head: HeadModel) -> None:
         replace(small_head, regions=regions)
 
 
+def test_indices_outside_their_arrays_are_refused(small_head: HeadModel) -> None:
+    faces = small_head.faces.copy()
+    faces[3, 1] = small_head.n_vertices
+    with pytest.raises(ValueError, match=r"faces: 0\.\."):
+        replace(small_head, faces=faces)
+
+
+def test_values_that_are_no_numbers_are_refused(small_head: HeadModel) -> None:
+    template = small_head.v_template.copy()
+    template[7, 2] = np.nan
+    with pytest.raises(ValueError, match="v_template: not all values are finite"):
+        replace(small_head, v_template=template)
+
+
 def test_landmark_count_is_checked(small_head: HeadModel) -> None:
     fewer = Landmarks(small_head.landmarks68.faces_idx[:51], small_head.landmarks68.bary[:51])
     with pytest.raises(ValueError, match="51 landmarks, expected 68"):

@@ -131,14 +131,42 @@ def test_two_faces_come_largest_first(photo: U8) -> None:
     assert [round(c.landmarks[NOSE_TIP, 0] // 480) for c in found] == [1, 0]
 
 
-def test_tracking_keeps_the_id(clip: list[Frame], video: FaceCropper) -> None:
-    found = [video.run(frame) for frame in clip]
-    assert all(crop is not None for crop in found)
+def test_several_small_faces_are_found(photo: U8) -> None:
+    import cv2
+
+    cropper = FaceCropper(CropConfig(tracking=False, n_faces=3))
+    small = cv2.resize(photo, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
+    big = np.full((1080, 1920, 3), 120, np.uint8)
+    corners = [(100, 100), (1000, 300), (1500, 800)]
+    for x, y in corners:
+        big[y : y + small.shape[0], x : x + small.shape[1]] = small
+    found = cropper.run_all(still(big))
+    cropper.close()
+    alone = FaceCropper(CropConfig(tracking=False))
+    nose = alone.run(still(photo)).landmarks[NOSE_TIP] * 0.4  # type: ignore[union-attr]
+    alone.close()
+    noses = sorted(tuple(c.landmarks[NOSE_TIP]) for c in found)
+    np.testing.assert_allclose(noses, [(x + nose[0], y + nose[1]) for x, y in corners], atol=4.0)
+
+
+def test_tracking_keeps_the_id_through_a_dropout(clip: list[Frame], video: FaceCropper) -> None:
+    found = []
+    for frame in clip:
+        hidden = frame.index in (10, 11)
+        image = np.full_like(frame.image, 90) if hidden else frame.image
+        crop = video.run(Frame(image, frame.index, frame.t_ns))
+        assert (crop is None) == hidden
+        found.append(crop)
     assert {crop.face_id for crop in found if crop is not None} == {0}
 
 
+def test_slow_films_keep_the_id(clip: list[Frame], video: FaceCropper) -> None:
+    slow = [Frame(f.image, f.index, f.index * 1_000_000_000) for f in clip[:8]]
+    assert {crop.face_id for f in slow if (crop := video.run(f)) is not None} == {0}
+
+
 def test_another_source_starts_afresh(clip: list[Frame], video: FaceCropper) -> None:
-    """Time that jumps back, or frames of another size, are another source: new ids."""
+    """Time that goes back, or frames of another size, are another source: new ids."""
     first = video.run(clip[5])
     again = video.run(clip[0])  # earlier than the last one
     assert first is not None
