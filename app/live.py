@@ -13,13 +13,14 @@ from app.qt import QTimer
 from app.session import LiveSession, make_application
 from app.source_menu import first_request, request_of
 from app.view import State, View
+from engine.errors import OutputError
 from engine.head_choice import chosen_head_model
 from engine.io.image import save_png
 from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
 
-__all__ = ["LiveSettings", "run_window"]
+__all__ = ["LiveSettings", "Photographer", "run_window"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ def run_window(settings: LiveSettings) -> int:
     """Open the window and stay until it is closed.
 
     Returns: the exit code.
-    Raises: EngineError: if there is no display, or the head model cannot be read.
+    Raises: EngineError: if there is no display, the head model cannot be read, or the screenshot
+        cannot be written.
     """
     check_display()
     model = chosen_head_model(settings.model)
@@ -57,12 +59,16 @@ def run_window(settings: LiveSettings) -> int:
         make_fitter,
         lambda spec: open_source(spec, model),
     )
+    photographer = None
     if settings.screenshot is not None:
-        session.on_view = _Photographer(session, settings.screenshot, settings.screenshot_after)
+        photographer = Photographer(session, settings.screenshot, settings.screenshot_after)
+        session.on_view = photographer
     timer = _let_signals_close(session.window)
     session.start(request_of(settings.source) if settings.source else first_request())
     code = application.exec()
     timer.stop()
+    if photographer is not None and photographer.problem is not None:
+        raise photographer.problem
     return _leave(session, code)
 
 
@@ -85,8 +91,11 @@ def _leave(session: LiveSession, code: int) -> int:
     return code
 
 
-class _Photographer:
+class Photographer:
     """Saves the window after so many fitted frames, then closes it."""
+
+    problem: OutputError | None = None
+    """Why there is no picture; kept, as an exception inside Qt's loop would end the program."""
 
     def __init__(self, session: LiveSession, path: Path, after: int) -> None:
         self._session, self._path, self._left = session, path, after
@@ -96,5 +105,8 @@ class _Photographer:
         if self._left > 0 and view.state in (State.OPENING, State.PLAYING):
             return
         self._session.on_view = lambda view: None
-        save_png(self._path, self._session.window.picture())
+        try:
+            save_png(self._path, self._session.window.picture())
+        except OutputError as error:
+            self.problem = error
         self._session.window.close()
