@@ -74,10 +74,12 @@ def run_window(settings: LiveSettings) -> int:
 
 def _let_signals_close(window: MainWindow) -> QTimer:
     """Ctrl-C and a polite kill close the window in the usual order."""
+    asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())
+        # Python runs this anywhere, in the middle of painting too: only the timer may close.
+        signal.signal(number, lambda number, _: asked.append(number))
     timer = QTimer()
-    timer.timeout.connect(lambda: None)
+    timer.timeout.connect(lambda: window.close() if asked else None)
     timer.start(_SIGNAL_CHECK_MS)
     return timer
 

@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}; "
-            "choose another folder with --out or free some space"
+            "choose another folder or free some space"
         ) from error
     finally:
         with suppress(OSError):

@@ -72,6 +72,11 @@ class Reconstructor:
         self._faces = {i: f for i, f in known.items() if abs(frame.t_ns - f.seen_ns) <= KEEP_NS}
         return [known[c.face_id].reconstruct(frame, c, camera, clock) for c in crops]
 
+    @property
+    def n_seen(self) -> int:
+        """Faces in the last frame; more than were fitted where n_faces is too small for it."""
+        return self._cropper.n_seen
+
     def reset(self) -> None:
         """Forget people and places: call when the source changes."""
         self._cropper.reset()

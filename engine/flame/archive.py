@@ -102,9 +102,9 @@ def read_source(source: Source) -> bytes:
 
 
 def _look_at(path: Path) -> tuple[int, bytes]:
-    if path.is_dir():
-        raise AssetError(f"{path} is a folder; name the .pkl or .zip file in it")
     try:
+        if path.is_dir():
+            raise AssetError(f"{path} is a folder; name the .pkl or .zip file in it")
         size = path.stat().st_size
         with path.open("rb") as stream:
             start = stream.read(len(_ZIP_START))

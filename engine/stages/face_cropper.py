@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from engine.stages.crop_geometry import CropSmoother, FaceSquare, crop_matrix, face_square
+from engine.stages.cut_detector import CutDetector
 from engine.stages.face_finder import PictureFinder, landmarks_of
 from engine.stages.face_tracks import FaceTracks
 from engine.stages.mediapipe_graph import Graph, face_mesh
@@ -43,8 +44,9 @@ class FaceCropper:
         self._mesh: Graph | None = None
         self._finder: PictureFinder | None = None
         self._tracks = FaceTracks()
-        self._size: tuple[int, int] | None = None
+        self._cuts = CutDetector()
         self._last_t_ns = 0
+        self.n_seen = 0  # faces in the last frame, those beyond n_faces too where they are known
 
     def run(self, frame: Frame) -> FaceCrop | None:
         """The largest face, or None."""
@@ -57,14 +59,17 @@ class FaceCropper:
             if self._finder is None:
                 self._finder = PictureFinder(self.config.n_faces, self.config.min_score)
             found = _largest_first(self._finder.find(frame.image))
-            return [self._crop(frame.image, points, None, i) for i, points in enumerate(found)]
-        size = (frame.image.shape[0], frame.image.shape[1])
-        if self._size is not None and (self._size != size or frame.t_ns < self._last_t_ns):
-            self.reset()  # another size, or time that goes back: another source
-        self._size, self._last_t_ns = size, frame.t_ns
+            self.n_seen = len(found)
+            wanted = found[: self.config.n_faces]
+            return [self._crop(frame.image, points, None, i) for i, points in enumerate(wanted)]
+        # A cut, another size, or time that goes back: nothing is where it was.
+        if self._cuts.is_cut(frame.image) or frame.t_ns < self._last_t_ns:
+            self.reset()
+        self._last_t_ns = frame.t_ns
         if self._mesh is None:
             self._mesh = face_mesh(self.config.n_faces, self.config.min_score, tracking=True)
         found = _largest_first(landmarks_of(self._mesh, frame.image))
+        self.n_seen = len(found)
         squares = [face_square(points, self.config.margin) for points in found]
         tracks = self._tracks.assign(squares, frame.t_ns)
         return [
@@ -78,7 +83,6 @@ class FaceCropper:
             self._mesh.close()
         self._mesh = None
         self._tracks.forget()
-        self._size = None
 
     def close(self) -> None:
         """Free MediaPipe's graphs."""

@@ -10,29 +10,32 @@ __all__ = ["PictureFinder", "landmarks_of"]
 
 _MIN_EYES_PX = 2.0  # outer eye corners nearer than this are no face
 _BORDERED_PX = 1600  # faces at the edge are looked for in a copy no larger than this
-_TILES = 3  # windows along each side, each half the picture wide
+_MIN_WINDOW_PX, _MAX_WINDOWS = 48, 40
 
 Box = tuple[float, float, float, float, float]  # score, then x, y, width, height in px
 
 
 class PictureFinder:
-    """Made once, used from one thread; `close` frees MediaPipe."""
+    """Made once, used from one thread; `close` frees MediaPipe.
+
+    Looks for n_faces, and for one more where that costs nothing.
+    """
 
     def __init__(self, n_faces: int, min_score: float) -> None:
         self._n_faces = n_faces
-        self._mesh = face_mesh(n_faces, min_score, tracking=False)
+        self._mesh = face_mesh(n_faces + 1, min_score, tracking=False)
         self._detector = face_detector(min_score)
 
     def find(self, image: U8) -> list[F32]:
         """(478, 2) px of each face, in whichever of four orientations a detector is surest of one.
 
-        At most n_faces; in any order.
+        In any order.
         """
         turns = _orientation(self._detector, image)
         turned = np.ascontiguousarray(np.rot90(image, turns))
         found = landmarks_of(self._mesh, turned)
         # What the mesh's own detector is too coarse for, first in the whole picture, then in parts.
-        for boxes in (_boxes, _boxes_in_tiles):
+        for boxes in (_boxes, _boxes_in_windows):
             if len(found) < self._n_faces:
                 found = self._with_small(turned, found, boxes(self._detector, turned))
         if not found:
@@ -86,17 +89,27 @@ def _boxes(detector: Graph, image: U8) -> list[Box]:
     return sorted(boxes, reverse=True)
 
 
-def _boxes_in_tiles(detector: Graph, image: U8) -> list[Box]:
-    """Faces that are seen in windows half the size, which overlap by half."""
+def _boxes_in_windows(detector: Graph, image: U8) -> list[Box]:
+    """Faces that are seen in square windows, as wide as the shorter side and half that."""
     height, width = image.shape[:2]
     boxes: list[Box] = []
-    for row in range(_TILES):
-        for column in range(_TILES):
-            y0, x0 = height * row // (_TILES + 1), width * column // (_TILES + 1)
-            tile = np.ascontiguousarray(image[y0 : y0 + height // 2, x0 : x0 + width // 2])
-            if min(tile.shape[:2]) >= 32:
-                boxes += [(s, x + x0, y + y0, w, h) for s, x, y, w, h in _boxes(detector, tile)]
+    for side in (min(height, width), min(height, width) // 2):
+        if side < _MIN_WINDOW_PX:
+            continue
+        rows, columns = (_starts(length, side) for length in (height, width))
+        if len(rows) * len(columns) > _MAX_WINDOWS:
+            continue
+        for y0 in rows:
+            for x0 in columns:
+                window = np.ascontiguousarray(image[y0 : y0 + side, x0 : x0 + side])
+                boxes += [(s, x + x0, y + y0, w, h) for s, x, y, w, h in _boxes(detector, window)]
     return sorted(boxes, reverse=True)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where windows begin that cover a length and overlap by at least half."""
+    n = 1 + max(0, -(-2 * (length - side) // side))
+    return [round(k * (length - side) / max(n - 1, 1)) for k in range(n)]
 
 
 def _orientation(detector: Graph, image: U8) -> int:

@@ -92,7 +92,9 @@ def test_one_hidden_frame_does_not_lose_the_person(openhead: HeadModel) -> None:
         frame = source.read()
         assert frame is not None
         if frame.index == 8:
-            frame = Frame(np.full_like(frame.image, 90), frame.index, frame.t_ns)
+            image = frame.image.copy()
+            image[:330, 180:460] = (120, 100, 90)  # a hand before the face
+            frame = Frame(image, frame.index, frame.t_ns)
         fit = reconstructor.run(frame)
         shapes.append(None if fit is None else fit.params.shape)
     source.close()
