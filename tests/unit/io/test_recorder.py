@@ -130,7 +130,7 @@ def test_error_in_the_body_keeps_the_old_file_and_a_playable_part(tmp_path: Path
 
 def test_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="--out"):
+    with pytest.raises(OutputError, match="another folder"):
         VideoRecorder(tmp_path / "file" / "a.mp4", 64, 48)
 
 

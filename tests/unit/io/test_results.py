@@ -230,7 +230,7 @@ def test_unknown_status_is_refused() -> None:
 
 def test_unwritable_folder_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="--out"):
+    with pytest.raises(OutputError, match="another folder"):
         save_fit_npz(tmp_path / "file" / "a.npz", a_fit(), tiny_model())
-    with pytest.raises(OutputError, match="--out"):
+    with pytest.raises(OutputError, match="another folder"):
         write_csv(tmp_path / "file" / "a.csv", sequence_with_a_gap())
