@@ -29,8 +29,12 @@ __all__ = ["Batch", "BatchSettings", "Outcome", "judge_video"]
 
 logger = logging.getLogger(__name__)
 
+MOST_FACES = 8
+"""More than these are not fitted in one picture."""
 _MOST_FRAMES = 0.5
 """A video with a face in fewer of its frames than this is called low."""
+_SMALLEST_FACE_PX = 60
+"""Smaller faces are hardly ever found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +172,12 @@ class Batch:
         fitter.reset()
         fits = fitter.run_all(frame)
         if not fits:
-            return _no_face(job)
+            height, width = frame.image.shape[:2]
+            return _outcome(job, "no-face", _no_face_message("this picture", width, height))
         outputs = self._writer.write_picture(job.stem, frame, fits)
         status, message = _judge(fits[0].quality)
-        if len(fits) > 1:
-            message = f"{len(fits)} faces. {message}".strip()
+        faces = _faces_message(len(fits), fitter.n_seen)
+        message = "; ".join(filter(None, (faces, message)))
         return _outcome(job, status, message, fits[0].stage_ms, outputs)
 
     def _fit_video(self, job: Job, on_frame: Callable[[int], None]) -> Outcome:
@@ -190,7 +195,8 @@ class Batch:
         )
         films = (film.name,) if film is not None and fitted.n_frames else ()
         if fitted.best is None:
-            return _no_face(job, fitted, films)
+            message = _no_face_message(f"any of {fitted.n_frames} frames", *fitted.size_px)
+            return _outcome(job, "no-face", message, fitted.stage_ms, films)
         outputs = (*films, *self._writer.write_video(job.stem, fitted))
         status, message = judge_video(fitted, source.problem)
         return _outcome(job, status, message, fitted.stage_ms, outputs)
@@ -220,13 +226,27 @@ def _outcome(
     return Outcome(SummaryRow(str(job.path), status, message, stage_ms or {}), outputs, kept)
 
 
-def _no_face(job: Job, fitted: FittedVideo | None = None, outputs: tuple[str, ...] = ()) -> Outcome:
-    where = f"any of {fitted.n_frames} frames" if fitted is not None else "this picture"
-    message = (
-        f"no face found in {where}; use one with a face of at least about 60 px, well lit and "
-        "not turned away"
+def _no_face_message(where: str, width: int, height: int) -> str:
+    """width, height: of the picture, px."""
+    if min(width, height) < _SMALLEST_FACE_PX:
+        return (
+            f"no face found in {where}: it is only {width} x {height} px; use one with a face of "
+            f"at least about {_SMALLEST_FACE_PX} px"
+        )
+    return (
+        f"no face found in {where}; use one with a face of at least about {_SMALLEST_FACE_PX} px, "
+        "well lit, not turned away and not cut by the picture's edge"
     )
-    return _outcome(job, "no-face", message, fitted.stage_ms if fitted else None, outputs)
+
+
+def _faces_message(n_fitted: int, n_seen: int) -> str:
+    """Of a picture with several faces; "" where there is one."""
+    if n_seen <= n_fitted:
+        return f"{n_fitted} faces" if n_fitted > 1 else ""
+    fitted = "the largest fitted" if n_fitted == 1 else f"the {n_fitted} largest fitted"
+    fits = "fits both" if n_seen == 2 else "fits all of them"
+    more = f"; --faces {n_seen} {fits}" if n_seen <= MOST_FACES else ""
+    return f"{n_seen} faces seen, {fitted}{more}"
 
 
 def _judge(quality: float) -> tuple[Status, str]:

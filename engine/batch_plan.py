@@ -11,11 +11,11 @@ from pathlib import Path
 from engine.errors import CaptureError, OutputError
 from engine.files import replacing
 from engine.fit_writer import FACE_MARK
-from engine.io.image import IMAGE_SUFFIXES, natural_key
+from engine.io.image import IMAGE_SUFFIXES, UNREAD_SUFFIXES, natural_key
 from engine.io.readable import probing
 from engine.io.results import Status
 from engine.io.video import VIDEO_SUFFIXES
-from engine.source_factory import is_video_file
+from engine.source_factory import is_live_spec, is_video_file
 
 __all__ = [
     "FACE_MARK",
@@ -56,7 +56,7 @@ class Record:
     outputs: tuple[str, ...]  # file names in the output folder
 
 
-def check_output_folder(out: Path, inputs: Iterable[Path]) -> None:
+def check_output_folder(out: Path, inputs: Iterable[Path | str]) -> None:
     """Make the folder and see that it can be written and holds no input.
 
     Raises: OutputError.
@@ -66,12 +66,16 @@ def check_output_folder(out: Path, inputs: Iterable[Path]) -> None:
         with tempfile.TemporaryFile(dir=out):
             pass
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        if isinstance(error, FileExistsError) and out.is_file():
+            raise OutputError(
+                f"{out} is a file, expected a folder; choose another with --out"
+            ) from error
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
             f"{out} cannot be written: {reason}; choose another folder with --out"
         ) from error
     for path in inputs:
-        if _lies_in(path, out):
+        if not is_live_spec(str(path)) and _lies_in(Path(path), out):
             raise OutputError(
                 f"{out} is where the input {path} lies, which outputs could replace; "
                 "choose another folder with --out"
@@ -87,7 +91,7 @@ def _lies_in(path: Path, out: Path) -> bool:
         return False  # what is wrong with it is told when its turn comes
 
 
-def plan_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
+def plan_jobs(inputs: Sequence[Path | str], out: Path) -> list[Job]:
     """The files to fit, each once, in the order given; a folder stands for the files in it.
 
     A stem is the input's own. Where two inputs share it, the later one (or the one that was not
@@ -95,9 +99,10 @@ def plan_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
     """
     owners: dict[str, Path] = {}
     jobs: list[Job] = []
-    for path in inputs:
+    for given in inputs:
+        path = Path(given)
         try:
-            files = _files_of(path)
+            files = _files_of(given)
         except CaptureError as error:
             jobs.append(Job(path, False, path.name, problem=str(error)))
             continue
@@ -109,8 +114,14 @@ def plan_jobs(inputs: Sequence[Path], out: Path) -> list[Job]:
     return jobs
 
 
-def _files_of(path: Path) -> list[tuple[Path, Path]]:
+def _files_of(given: Path | str) -> list[tuple[Path, Path]]:
     """The files that an input stands for, each as it was named and absolute."""
+    path = Path(given)
+    if is_live_spec(str(given)):
+        raise CaptureError(
+            f"{given} is a live source: use n2f live --source {given}; n2f fit takes files and "
+            "folders"
+        )
     with probing(path, "check the path and its permissions"):
         files = _files_in(path) if path.is_dir() else [path]
         return [(file, file.resolve()) for file in files]
@@ -123,7 +134,8 @@ def _files_in(folder: Path) -> list[Path]:
         raise CaptureError(
             f"{folder} cannot be listed: {error.strerror}; check its permissions"
         ) from error
-    known = [p for p in entries if p.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES]
+    suffixes = IMAGE_SUFFIXES | UNREAD_SUFFIXES | VIDEO_SUFFIXES
+    known = [p for p in entries if p.suffix.lower() in suffixes]
     if not known:
         raise CaptureError(f"{folder} holds no picture and no video; name a folder that does")
     return sorted(known, key=lambda p: natural_key(p.name))

@@ -8,27 +8,38 @@ from engine.errors import CaptureError
 from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
 from engine.io.camera import CameraSource, list_cameras
-from engine.io.image import IMAGE_SUFFIXES, ImageSource, list_images
+from engine.io.image import IMAGE_SUFFIXES, UNREAD_SUFFIXES, ImageSource, list_images
 from engine.io.readable import probing
 from engine.io.source import Source
 from engine.io.stream import StreamSource, is_url
 from engine.io.video import VIDEO_SUFFIXES, VideoSource
 from engine.sources import SyntheticSource
 
-__all__ = ["SAMPLE", "SYNTHETIC", "first_source_spec", "is_video_file", "open_source"]
+__all__ = [
+    "SAMPLE",
+    "SYNTHETIC",
+    "first_source_spec",
+    "is_live_spec",
+    "is_video_file",
+    "open_source",
+]
 
 SAMPLE = "sample"
 """The bundled clip."""
 SYNTHETIC = "synthetic"
 """A rendered head that moves."""
-_PICTURES_NOT_READ = frozenset({".heic", ".heif"})
-"""Reading them as pictures tells what to do about them."""
+_CAMERA = "webcam:"
 
 
 def first_source_spec() -> str:
     """The first camera there is, else the bundled clip."""
     cameras = list_cameras()
     return f"webcam:{cameras[0].index}" if cameras else SAMPLE
+
+
+def is_live_spec(spec: str) -> bool:
+    """Whether spec names a camera or an address, and no file."""
+    return spec.startswith(_CAMERA) or is_url(spec)
 
 
 def open_source(spec: str, model: HeadModel) -> Source:
@@ -45,7 +56,7 @@ def open_source(spec: str, model: HeadModel) -> Source:
         return SyntheticSource(model, n_frames=None, live=True)
     if spec == SAMPLE:
         return VideoSource(asset_path("sample.mp4"))
-    if spec.startswith("webcam:"):
+    if spec.startswith(_CAMERA):
         return CameraSource(_camera_index(spec))
     if is_url(spec):
         return StreamSource(spec)
@@ -67,7 +78,7 @@ def is_video_file(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in VIDEO_SUFFIXES:
         return True
-    if suffix in IMAGE_SUFFIXES | _PICTURES_NOT_READ:
+    if suffix in IMAGE_SUFFIXES | UNREAD_SUFFIXES:
         return False
     try:
         with Image.open(path):
@@ -77,7 +88,7 @@ def is_video_file(path: Path) -> bool:
 
 
 def _camera_index(spec: str) -> int:
-    number = spec.removeprefix("webcam:")
+    number = spec.removeprefix(_CAMERA)
     if not number.isdecimal():
         raise CaptureError(f"{spec!r} names no camera; expected webcam:0, webcam:1, ...")
     return int(number)

@@ -17,7 +17,7 @@ __all__ = ["fit"]
 
 def fit(
     inputs: Annotated[
-        list[Path],
+        list[str],  # no Path: it would shorten addresses, and typer would refuse what cannot be read
         typer.Argument(metavar="INPUT...", help="Pictures, videos and folders of them, mixed."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made where it is not there.")],
@@ -52,6 +52,25 @@ def fit(
 
     Exit code 1 if any input failed or shows no face; the others are done all the same.
     """
+    try:
+        _fit(inputs, out, method, model, faces, export, as_json=as_json, overwrite=overwrite)
+    except KeyboardInterrupt:
+        again = "the same command without --overwrite" if overwrite else "the same command"
+        typer.echo(f"stopped; finished inputs are kept, {again} goes on", err=True)
+        raise
+
+
+def _fit(
+    inputs: list[str],
+    out: Path,
+    method: str,
+    model: Path | None,
+    faces: int,
+    export: str,
+    *,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
     from app.cli.choices import checked_exports, checked_method
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings

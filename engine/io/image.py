@@ -18,11 +18,23 @@ from engine.frames import focal_px_from_35mm
 from engine.io.readable import check_readable
 from engine.types import U8, Frame, check_array
 
-__all__ = ["IMAGE_SUFFIXES", "ImageSource", "LoadedImage", "list_images", "load_image", "save_png"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "UNREAD_SUFFIXES",
+    "ImageSource",
+    "LoadedImage",
+    "list_images",
+    "load_image",
+    "save_png",
+]
 
 IMAGE_SUFFIXES: Final = frozenset(
     {".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
+UNREAD_SUFFIXES: Final = frozenset(
+    {".cr3", ".heic", ".heif", ".hif", ".jxl", ".orf", ".raf", ".rw2"}
+)
+"""Pictures that cannot be read here: trying to tells what to do about them."""
 MAX_PIXELS: Final = 175_000_000
 """Beyond this a file is taken for a decompression bomb; Pillow itself refuses 179 MP."""
 CROPPED: Final = 0.02
@@ -89,6 +101,7 @@ def save_png(path: Path, image: U8) -> None:
 def list_images(folder: Path) -> list[Path]:
     """The pictures in a folder (not below it), in the order a person expects: 2 before 10.
 
+    Those in formats that cannot be read are among them, so that nobody misses them in silence.
     Raises: CaptureError: if the folder is missing, unreadable or holds no picture.
     """
     try:
@@ -97,7 +110,7 @@ def list_images(folder: Path) -> list[Path]:
         raise CaptureError(
             f"{folder} cannot be listed: {error.strerror}; give an existing, readable folder"
         ) from error
-    pictures = [p for p in entries if p.suffix.lower() in IMAGE_SUFFIXES]
+    pictures = [p for p in entries if p.suffix.lower() in IMAGE_SUFFIXES | UNREAD_SUFFIXES]
     if not pictures:
         endings = " ".join(sorted(IMAGE_SUFFIXES))
         raise CaptureError(f"{folder} holds no picture; files ending in {endings} are looked for")
@@ -151,6 +164,9 @@ def _why_not_a_picture(path: Path) -> str:
         head = file.read(16)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
         return f"{path} is a HEIC/HEIF picture, which cannot be read; export it as JPEG or PNG"
+    if path.suffix.lower() in UNREAD_SUFFIXES:
+        kind = path.suffix[1:].upper()
+        return f"{path} is a {kind} picture, which cannot be read; export it as JPEG or PNG"
     return (
         f"{path} is not a picture, whatever its name says, or its start is damaged; "
         "expected JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
