@@ -13,7 +13,7 @@ from app.qt import QTimer
 from app.session import LiveSession, make_application
 from app.source_menu import first_request, request_of
 from app.view import State, View
-from engine.errors import OutputError
+from engine.errors import CaptureError, EngineError, OutputError
 from engine.head_choice import chosen_head_model
 from engine.io.image import save_png
 from engine.pipeline import Reconstructor
@@ -44,8 +44,8 @@ def run_window(settings: LiveSettings) -> int:
     """Open the window and stay until it is closed.
 
     Returns: the exit code.
-    Raises: EngineError: if there is no display, the head model cannot be read, or the screenshot
-        cannot be written.
+    Raises: EngineError: if there is no display, the head model cannot be read, or, where a
+        screenshot is asked for, it cannot be written or the source fails.
     """
     check_display()
     model = chosen_head_model(settings.model)
@@ -96,8 +96,9 @@ def _leave(session: LiveSession, code: int) -> int:
 class Photographer:
     """Saves the window after so many fitted frames, then closes it."""
 
-    problem: OutputError | None = None
-    """Why there is no picture; kept, as an exception inside Qt's loop would end the program."""
+    problem: EngineError | None = None
+    """Why there is no picture, or none of a face: what the source failed of. Kept, as an exception
+    inside Qt's loop would end the program."""
 
     def __init__(self, session: LiveSession, path: Path, after: int) -> None:
         self._session, self._path, self._left = session, path, after
@@ -107,6 +108,8 @@ class Photographer:
         if self._left > 0 and view.state in (State.OPENING, State.PLAYING):
             return
         self._session.on_view = lambda view: None
+        if view.state is State.FAILED:
+            self.problem = CaptureError(view.problem)
         try:
             save_png(self._path, self._session.window.picture())
         except OutputError as error:

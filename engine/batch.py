@@ -29,8 +29,8 @@ __all__ = ["Batch", "BatchSettings", "Outcome", "judge_video"]
 
 logger = logging.getLogger(__name__)
 
-MOST_FACES = 8
-"""More than these are not fitted in one picture."""
+_MOST_FACES = 8
+"""--faces takes no more."""
 _MOST_FRAMES = 0.5
 """A video with a face in fewer of its frames than this is called low."""
 _SMALLEST_FACE_PX = 60
@@ -173,7 +173,7 @@ class Batch:
         fits = fitter.run_all(frame)
         if not fits:
             height, width = frame.image.shape[:2]
-            return _outcome(job, "no-face", _no_face_message("this picture", width, height))
+            return _outcome(job, "no-face", _no_face_message("this picture", (width, height)))
         outputs = self._writer.write_picture(job.stem, frame, fits)
         status, message = _judge(fits[0].quality)
         faces = _faces_message(len(fits), fitter.n_seen)
@@ -195,7 +195,7 @@ class Batch:
         )
         films = (film.name,) if film is not None and fitted.n_frames else ()
         if fitted.best is None:
-            message = _no_face_message(f"any of {fitted.n_frames} frames", *fitted.size_px)
+            message = _no_face_message(f"any of {fitted.n_frames} frames")
             return _outcome(job, "no-face", message, fitted.stage_ms, films)
         outputs = (*films, *self._writer.write_video(job.stem, fitted))
         status, message = judge_video(fitted, source.problem)
@@ -226,16 +226,15 @@ def _outcome(
     return Outcome(SummaryRow(str(job.path), status, message, stage_ms or {}), outputs, kept)
 
 
-def _no_face_message(where: str, width: int, height: int) -> str:
-    """width, height: of the picture, px."""
-    if min(width, height) < _SMALLEST_FACE_PX:
-        return (
-            f"no face found in {where}: it is only {width} x {height} px; use one with a face of "
-            f"at least about {_SMALLEST_FACE_PX} px"
-        )
+def _no_face_message(where: str, size_px: tuple[int, int] | None = None) -> str:
+    """size_px: width and height, if that may be the reason."""
+    face = f"use one with a face of at least about {_SMALLEST_FACE_PX} px"
+    if size_px is not None and min(size_px) < _SMALLEST_FACE_PX:
+        width, height = size_px
+        return f"no face found in {where}, which is only {width} x {height} px; {face}"
     return (
-        f"no face found in {where}; use one with a face of at least about {_SMALLEST_FACE_PX} px, "
-        "well lit, not turned away and not cut by the picture's edge"
+        f"no face found in {where}; {face}, well lit, not turned away and not cut by the "
+        "picture's edge"
     )
 
 
@@ -245,7 +244,7 @@ def _faces_message(n_fitted: int, n_seen: int) -> str:
         return f"{n_fitted} faces" if n_fitted > 1 else ""
     fitted = "the largest fitted" if n_fitted == 1 else f"the {n_fitted} largest fitted"
     fits = "fits both" if n_seen == 2 else "fits all of them"
-    more = f"; --faces {n_seen} {fits}" if n_seen <= MOST_FACES else ""
+    more = f"; --faces {n_seen} {fits}" if n_seen <= _MOST_FACES else ""
     return f"{n_seen} faces seen, {fitted}{more}"
 
 

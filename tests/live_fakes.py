@@ -94,6 +94,7 @@ class FakeFitter:
 
     def __init__(self, *, sees_face: bool = True) -> None:
         self.sees_face = sees_face
+        self.n_seen = int(sees_face)
         self.events: list[str] = []
         self.before_run: Callable[[Frame], None] = lambda frame: None
 

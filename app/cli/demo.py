@@ -20,7 +20,8 @@ def demo(
         bool, typer.Option("--headless", help="Open no window; write results into --out.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="With --headless: folder for the results.")
+        Path | None,
+        typer.Option(help="With --headless: folder for the results. Default: out/demo."),
     ] = None,
 ) -> None:
     """Track the first camera, or the sample clip where there is none."""
@@ -34,6 +35,7 @@ def demo(
 
 
 def _run_headless(out: Path) -> None:
+    from app.cli.frame_lines import FrameLines
     from engine.batch_plan import check_output_folder
     from engine.errors import CaptureError
     from engine.head_choice import chosen_head_model
@@ -56,6 +58,7 @@ def _run_headless(out: Path) -> None:
                 painter=painter,
                 recording=out / "demo.mp4",
                 max_frames=_LIVE_FRAMES if source.is_live else None,
+                on_frame=FrameLines(_LIVE_FRAMES if source.is_live else source.n_frames),
             )
         finally:
             fitter.close()

@@ -17,7 +17,9 @@ __all__ = ["fit"]
 
 def fit(
     inputs: Annotated[
-        list[str],  # no Path: it would shorten addresses, and typer would refuse what cannot be read
+        list[
+            str
+        ],  # no Path: it would shorten addresses, and typer would refuse what cannot be read
         typer.Argument(metavar="INPUT...", help="Pictures, videos and folders of them, mixed."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made where it is not there.")],

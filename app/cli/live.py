@@ -15,7 +15,7 @@ def live(
             "--source",
             "-s",
             help="webcam:N, a video, a picture, a folder of pictures, an rtsp:// or http:// "
-            "address, or synthetic. Default: the first camera, else the sample clip.",
+            "address, sample or synthetic. Default: the first camera, else the sample clip.",
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="How the head is fitted.")] = "landmarks",

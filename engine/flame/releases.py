@@ -86,14 +86,14 @@ def recognise(file: FlameFile) -> Release:
         notes.append(_judgement(by))
     if key == "2023-open" and _forbids_commerce(file.source.notice):
         notes.append("its zip holds a non-commercial licence in spite of its name; that one counts")
-        return _release(key, by, notes, licence=_RESEARCH)
-    if key == "2023-open":
-        notes.append("before commercial use, check the Readme that came with it")
+    elif key == "2023-open":
+        notes.append(f"if this really is {_NAMES[key]}, it is {_OPEN}; its hash is not one we know")
     return _release(key, by, notes)
 
 
-def _release(key: str, by: str, notes: list[str], *, licence: str | None = None) -> Release:
-    licence = licence or (_OPEN if key == "2023-open" else _RESEARCH)
+def _release(key: str, by: str, notes: list[str]) -> Release:
+    # A name is no evidence for a freer licence.
+    licence = _OPEN if (key, by) == ("2023-open", "sha256") else _RESEARCH
     if key == "2023-no-jaw":
         notes = [*notes, "its jaw joint must stay still: opening the mouth is in the expression"]
     return Release(

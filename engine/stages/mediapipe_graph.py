@@ -68,6 +68,11 @@ def _solutions() -> Any:  # noqa: ANN401  (MediaPipe has no types)
     try:
         import mediapipe
     except ImportError as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, KeyboardInterrupt):  # its native parts hide Ctrl-C in an error
+                raise KeyboardInterrupt from error
+            cause = cause.__cause__ or cause.__context__
         raise AssetError(
             f"MediaPipe cannot be imported ({error}); run `make demo` once to set up, "
             "or `pip install mediapipe==0.10.21`"

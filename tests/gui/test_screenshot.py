@@ -8,6 +8,7 @@ from PIL import Image
 
 from app.live import Photographer
 from app.view import State, View
+from engine.errors import CaptureError
 from tests.live_fakes import grey_frame, triangle_head
 
 
@@ -46,3 +47,12 @@ def test_a_picture_that_cannot_be_written_closes_the_window_and_is_told(tmp_path
     photographer(fitted_view())
     assert window.n_closed == 1
     assert "window.png cannot be written" in str(photographer.problem)
+
+
+def test_a_source_that_fails_is_the_problem_and_its_banner_in_the_picture(tmp_path: Path):
+    window, path = FakeWindow(), tmp_path / "window.png"
+    photographer = Photographer(SimpleNamespace(window=window, on_view=None), path, after=1)
+    photographer(View(State.FAILED, "x", problem="x does not exist; check it"))
+    assert (window.n_closed, path.exists()) == (1, True)
+    assert isinstance(photographer.problem, CaptureError)
+    assert str(photographer.problem) == "x does not exist; check it"

@@ -30,6 +30,7 @@ class CountingFitter(FakeFitter):
     def __init__(self, n_faces: int = 1, quality: float = 0.9) -> None:
         super().__init__()
         self.n_faces, self.quality, self.n_run = n_faces, quality, 0
+        self.n_seen = n_faces
 
     def run_all(self, frame: Frame) -> list[Reconstruction]:
         self.n_run += 1
@@ -122,6 +123,79 @@ def test_a_lost_output_or_a_new_kind_of_export_is_made_again(tmp_path: Path, out
     assert not run(inputs, out, exports=("npz", "csv"))[0].kept
     assert (out / "a.csv").exists()
     assert run(inputs, out)[0].kept
+
+
+@pytest.mark.parametrize(
+    ("n_fitted", "n_seen", "told"),
+    [
+        (1, 1, ""),
+        (1, 2, "2 faces seen, the largest fitted; --faces 2 fits both"),
+        (2, 2, "2 faces"),
+        (2, 3, "3 faces seen, the 2 largest fitted; --faces 3 fits all of them"),
+        (8, 9, "9 faces seen, the 8 largest fitted"),  # --faces takes no more than 8
+    ],
+)
+def test_faces_that_are_left_out_are_told(
+    tmp_path: Path, out: Path, n_fitted: int, n_seen: int, told: str
+):
+    fitter = CountingFitter(n_fitted)
+    fitter.n_seen = n_seen
+    outcome = run([picture(tmp_path / "a.png")], out, fitter, n_faces=n_fitted)[0]
+    assert (outcome.row.status, outcome.row.message) == ("ok", told)
+
+
+def test_a_face_left_out_and_low_quality_are_both_told(tmp_path: Path, out: Path):
+    fitter = CountingFitter(quality=0.2)
+    fitter.n_seen = 2
+    outcome = run([picture(tmp_path / "a.png")], out, fitter)[0]
+    assert outcome.row.status == "low"
+    assert "--faces 2 fits both; quality 0.20" in outcome.row.message
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "told"),
+    [
+        (1, 1, "this picture, which is only 1 x 1 px; use one"),
+        (500, 59, "this picture, which is only 500 x 59 px; use one"),
+        (60, 60, "not cut by the picture's edge"),
+    ],
+)
+def test_no_face_is_told_with_what_may_be_the_reason(
+    tmp_path: Path, out: Path, width: int, height: int, told: str
+):
+    Image.new("RGB", (width, height)).save(tmp_path / "a.png")
+    outcome = run([tmp_path / "a.png"], out)[0]
+    assert outcome.row.status == "no-face"
+    assert told in outcome.row.message
+
+
+def test_pictures_of_a_folder_that_cannot_be_read_are_errors_of_their_own(
+    tmp_path: Path, out: Path
+):
+    folder = tmp_path / "phone"
+    picture(folder / "1.png")
+    (folder / "2.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+    (folder / "3.jxl").write_bytes(b"\xff\x0a" + bytes(100))
+    outcomes = run([folder], out)
+    assert statuses(outcomes) == ["ok", "error", "error"]
+    assert "HEIC/HEIF picture, which cannot be read; export it as" in outcomes[1].row.message
+    assert "JXL picture, which cannot be read; export it as" in outcomes[2].row.message
+
+
+@pytest.mark.parametrize("spec", ["rtsp://camera/stream", "http://there/a.mjpg", "webcam:0"])
+def test_a_live_source_is_told_where_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str
+):
+    monkeypatch.chdir(tmp_path)
+    check_output_folder(tmp_path, [spec])  # "webcam:0" is no file in the working directory
+    job = plan_jobs([spec], tmp_path)[0]
+    assert f"{spec} is a live source: use n2f live --source {spec}" in job.problem
+
+
+def test_an_output_folder_that_is_a_file_is_told(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file is a file, expected a folder"):
+        check_output_folder(tmp_path / "file", [])
 
 
 def test_results_of_other_settings_are_replaced_only_with_overwrite(tmp_path: Path, out: Path):

@@ -63,7 +63,7 @@ def test_provenance_and_licence_go_with_the_head(
 ) -> None:
     head = import_flame(pickled, reference, cache_dir=tmp_path / "cache")
     assert head.model.name == "FLAME 2023 Open"
-    assert head.model.licence == "CC-BY-4.0"
+    assert head.model.licence == "Max Planck Society FLAME licence, non-commercial"
     meta = head.model.meta
     assert meta["source_file"] == "flame2023_Open.pkl"
     assert meta["source_sha256"] == meta["pickle_sha256"]

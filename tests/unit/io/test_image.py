@@ -173,10 +173,10 @@ def test_numbers_in_names_sort_by_value() -> None:
 
 
 def test_folder_lists_pictures_only(tmp_path: Path) -> None:
-    for name in ("b10.JPG", "b9.png", "notes.txt", "._b1.jpg"):
+    for name in ("b10.JPG", "b9.png", "b11.HEIC", "notes.txt", "._b1.jpg"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "c.png").mkdir()
-    assert [p.name for p in list_images(tmp_path)] == ["b9.png", "b10.JPG"]
+    assert [p.name for p in list_images(tmp_path)] == ["b9.png", "b10.JPG", "b11.HEIC"]
 
 
 def test_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
