@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from engine.stages.mediapipe_points import EYE_CORNERS, NME10
+from engine.stages.mediapipe_points import EYE_CORNERS, NME10, NME10_IBUG
 from engine.types import Reconstruction
 
 __all__ = ["nme10"]
-
-_IBUG = (36, 39, 42, 45, 48, 54, 30, 33, 51, 57)
 
 
 def nme10(fit: Reconstruction) -> float:
@@ -18,5 +16,5 @@ def nme10(fit: Reconstruction) -> float:
     """
     seen = fit.crop.landmarks[list(NME10)]
     apart = fit.crop.landmarks[EYE_CORNERS[0]] - fit.crop.landmarks[EYE_CORNERS[3]]
-    miss = np.linalg.norm(fit.landmarks68_px[list(_IBUG)] - seen, axis=1)
+    miss = np.linalg.norm(fit.landmarks68_px[list(NME10_IBUG)] - seen, axis=1)
     return float(miss.mean() / np.linalg.norm(apart))

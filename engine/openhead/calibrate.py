@@ -19,10 +19,11 @@ from engine.flame.posed import surface_points
 from engine.frames import default_camera, project
 from engine.openhead.build import build_openhead
 from engine.openhead.calibration_file import OFFSETS_FILE, load_offsets, save_offsets
-from engine.openhead.points import NME10_MEDIAPIPE, bent_canonical, mediapipe_mirror
+from engine.openhead.points import bent_canonical, mediapipe_mirror
 from engine.stages.face_cropper import CropConfig, FaceCropper
 from engine.stages.landmark_fitter import LandmarkFitter
 from engine.stages.landmark_model import LandmarkModel
+from engine.stages.mediapipe_points import NME10
 from engine.stages.surface_directions import point_normals
 from engine.types import F32, F64, I32, Camera, Frame
 
@@ -54,7 +55,7 @@ def calibrate(model: HeadModel, faces: list[tuple[F32, Camera]], mirror: I32) ->
         miss += np.c_[across * -view[:, 2:], np.zeros(468)] @ R
     mean = miss / len(faces)
     mean = (mean + mean[mirror] * [-1, 1, 1]) / 2
-    mean[list(NME10_MEDIAPIPE)] = 0.0  # the same place in both conventions by definition
+    mean[list(NME10)] = 0.0  # the same place in both conventions by definition
     here = surface_points(model.v_template, model.faces, model.mediapipe)[:468]
     return here + _along_surface(model, -_STEP * mean), float(np.sqrt(np.mean(np.square(rms))))
 

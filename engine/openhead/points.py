@@ -11,13 +11,14 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from engine.errors import AssetError
+from engine.flame.closest import closest_on_triangles
 from engine.flame.model import Contour, Landmarks
 from engine.openhead.ict import IctModel
 from engine.openhead.mesh import PARTS, Mesh
+from engine.stages.mediapipe_points import EYES, IRISES, NME10, NME10_IBUG
 from engine.types import F64, I32
 
 __all__ = [
-    "NME10_MEDIAPIPE",
     "bent_canonical",
     "closest_on_mesh",
     "contour68",
@@ -26,14 +27,8 @@ __all__ = [
     "mediapipe_points",
 ]
 
-NME10_IBUG = (36, 39, 42, 45, 48, 54, 30, 33, 51, 57)
-NME10_MEDIAPIPE = (33, 133, 362, 263, 61, 291, 4, 2, 0, 17)
-"""Ten points that both conventions put in the same place (eye and mouth corners, nose, lips)."""
-
-IRIS_CENTRES = (468, 473)  # subject's right eye, then left
-
 _PAIRS = {
-    **dict(zip(NME10_MEDIAPIPE, NME10_IBUG, strict=True)),
+    **dict(zip(NME10, NME10_IBUG, strict=True)),
     # Lids: upper and lower, two points each.
     160: 37, 158: 38, 153: 40, 144: 41, 385: 43, 387: 44, 373: 46, 380: 47,
     # Outer lip line.
@@ -143,8 +138,8 @@ def mediapipe_points(
     rows = np.flatnonzero((mesh.part[mesh.triangles] == 0).all(1))
     found = closest_on_mesh(bent, v, mesh.triangles[rows])
     faces, bary = rows[found.faces_idx], found.bary.copy()
-    on_lids = _closest_on_edges(bent[list(_LIDS)], v, mesh.triangles, lid_rims)
-    faces[list(_LIDS)], bary[list(_LIDS)] = on_lids.faces_idx, on_lids.bary
+    on_lids = _closest_on_edges(bent[list(EYES)], v, mesh.triangles, lid_rims)
+    faces[list(EYES)], bary[list(EYES)] = on_lids.faces_idx, on_lids.bary
     # Closed lips touch: what belongs to one must not land on the other.
     follows = jaw_weight[mesh.triangles[rows]].mean(axis=1) > 0.5
     for lip, side in ((_UPPER_LIP, ~follows), (_LOWER_LIP, follows)):
@@ -152,14 +147,14 @@ def mediapipe_points(
         faces[list(lip)], bary[list(lip)] = rows[side][on_lip.faces_idx], on_lip.bary
     corners = _vertices(marks, mesh.triangles)[list(NME10_IBUG)]
     exact = _at_vertices(mesh.triangles, corners)
-    faces[list(NME10_MEDIAPIPE)], bary[list(NME10_MEDIAPIPE)] = exact.faces_idx, exact.bary
+    faces[list(NME10)], bary[list(NME10)] = exact.faces_idx, exact.bary
     poles = [np.flatnonzero(mesh.part == PARTS.index(e))[0] for e in ("eye_right", "eye_left")]
     iris = _at_vertices(mesh.triangles, np.array(poles))
     points = Landmarks(
         np.concatenate([faces, iris.faces_idx]).astype(np.int32),
         np.concatenate([bary, iris.bary]).astype(np.float32),
     )
-    return points, np.append(np.arange(468), IRIS_CENTRES).astype(np.int32)
+    return points, np.append(np.arange(468), IRISES).astype(np.int32)
 
 
 def bent_canonical(canonical: Path, static: F64) -> F64:
@@ -192,12 +187,9 @@ def _closest_on_edges(points: F64, v: F64, triangles: I32, ring: I32) -> Landmar
     return Landmarks(face[best].astype(np.int32), bary.astype(np.float32))
 
 
-_LIDS = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
-         263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390,
-         249)  # fmt: skip
 _UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 _LOWER_LIP = (324, 318, 402, 317, 14, 87, 178, 88, 95)
-"""MediaPipe's points on the edges of the lids and on the line where the lips meet."""
+"""MediaPipe's points on the line where the lips meet."""
 
 
 def mediapipe_mirror(canonical: Path) -> I32:
@@ -229,33 +221,10 @@ def closest_on_mesh(points: F64, v: F64, triangles: I32, n_near: int = 60) -> La
     corners = v[triangles]
     _, near = cKDTree(corners.mean(1)).query(points, k=min(n_near, len(triangles)))
     near = near.reshape(len(points), -1)  # one triangle in all: the query drops the axis
-    bary = _barycentric_closest(points[:, None], corners[near])
+    bary = closest_on_triangles(points[:, None], corners[near])
     distance = np.linalg.norm(
         np.einsum("nkc,nkcd->nkd", bary, corners[near]) - points[:, None], axis=-1
     )
     best = distance.argmin(axis=1)
     n = np.arange(len(points))
     return Landmarks(near[n, best].astype(np.int32), bary[n, best].astype(np.float32))
-
-
-def _barycentric_closest(p: F64, corners: F64) -> F64:
-    """(..., 3) weights of the point of each triangle that is nearest to p (Ericson 2005, 5.1.5)."""
-    a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
-    ab, ac = b - a, c - a
-    normal = np.cross(ab, ac)
-    squared = (normal**2).sum(-1) + 1e-30
-    w_b = (np.cross(p - a, ac) * normal).sum(-1) / squared
-    w_c = (np.cross(ab, p - a) * normal).sum(-1) / squared
-    inside = np.stack([1 - w_b - w_c, w_b, w_c], -1)
-    options = [np.where((inside >= 0).all(-1, keepdims=True), inside, np.nan)]
-    for i, j in ((0, 1), (1, 2), (2, 0)):
-        start, edge = corners[..., i, :], corners[..., j, :] - corners[..., i, :]
-        s = np.clip(((p - start) * edge).sum(-1) / ((edge**2).sum(-1) + 1e-30), 0, 1)
-        weights = np.zeros((*s.shape, 3))
-        weights[..., i], weights[..., j] = 1 - s, s
-        options.append(weights)
-    stacked = np.stack(options)
-    gaps = np.linalg.norm(np.einsum("o...k,...kd->o...d", stacked, corners) - p, axis=-1)
-    best = np.nanargmin(gaps, axis=0)
-    chosen: F64 = np.take_along_axis(stacked, best[None, ..., None], axis=0)[0]
-    return chosen

@@ -12,6 +12,7 @@ __all__ = [
     "IRISES",
     "LIPS",
     "NME10",
+    "NME10_IBUG",
     "NOSE",
     "OVAL",
     "noise_mm",
@@ -21,7 +22,8 @@ EYE_CORNERS = (33, 133, 362, 263)
 """Outer and inner corner of the subject's right eye, inner and outer of the left."""
 
 NME10 = (33, 133, 362, 263, 61, 291, 4, 2, 0, 17)
-"""The ten points of our NME10, in the order of iBUG 36, 39, 42, 45, 48, 54, 30, 33, 51, 57."""
+NME10_IBUG = (36, 39, 42, 45, 48, 54, 30, 33, 51, 57)
+"""Ten points that MediaPipe's and iBUG's conventions put in the same place, in both numberings."""
 
 IRISES = (468, 473)  # centres: the subject's right eye, then the left
 
