@@ -1,6 +1,8 @@
 """The command line: exit codes, what goes to stdout and what to stderr."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +14,7 @@ import engine.head_choice
 import engine.pipeline
 import engine.source_factory
 from app.__main__ import main
+from app.cli.frame_lines import FrameLines
 from engine.types import Frame, Reconstruction
 from tests.bad_files import gradient
 from tests.live_fakes import FakeFitter, FakeSource, triangle_head, triangle_model
@@ -98,12 +101,57 @@ def test_wrong_usage_exits_2(n2f: Run, photo: Path, tmp_path: Path, flags: list[
     assert "Traceback" not in err
 
 
-def test_interrupting_exits_130_quietly_and_leaves_a_summary(
+def test_an_input_that_may_not_be_read_does_not_stop_the_others(
+    n2f: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    closed = tmp_path / "closed.png"
+    closed.write_bytes(photo.read_bytes())
+    access, path_open = os.access, Path.open
+
+    def refused(path: Path, *args: object, **kwargs: object) -> object:
+        if path == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return path_open(path, *args, **kwargs)
+
+    # Permission bits do not bind root, and an ordinary user could not import in the middle of it.
+    monkeypatch.setattr(
+        os, "access", lambda p, *a, **k: os.fspath(p) != str(closed) and access(p, *a, **k)
+    )
+    monkeypatch.setattr(Path, "open", refused)
+    code, printed, _ = n2f("fit", closed, photo, "--out", tmp_path / "out", "--json")
+    assert code == 1
+    rows = json.loads(printed)
+    assert [row["status"] for row in rows] == ["error", "ok"]
+    assert "Permission denied; check the path and its permissions" in rows[0]["message"]
+
+
+def test_an_address_reaches_the_message_whole(n2f: Run, tmp_path: Path):
+    code, printed, _ = n2f("fit", "rtsp://cam/1", "--out", tmp_path / "out", "--json")
+    assert code == 1
+    row = json.loads(printed)[0]
+    assert "use n2f live --source rtsp://cam/1" in row["message"]
+
+
+def test_the_help_names_the_sample_and_the_folder_of_the_demo(n2f: Run):
+    assert "sample or synthetic" in " ".join(n2f("live", "--help")[1].replace("│", " ").split())
+    assert "out/demo" in n2f("demo", "--help")[1]
+
+
+def test_frames_are_told_every_two_seconds(capsys: pytest.CaptureFixture[str]):
+    times_s = iter([0.0, 1.0, 2.0, 3.9, 4.0])
+    lines = FrameLines(360, lambda: next(times_s))
+    for n_done in (30, 60, 119, 120):
+        lines(n_done)
+    assert capsys.readouterr().err == "frame 60 of 360\nframe 120 of 360\n"
+
+
+def test_interrupting_exits_130_with_one_line_and_leaves_a_summary(
     n2f: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(FakeReconstructor, "interrupts", True)
     code, _, err = n2f("fit", photo, "--out", tmp_path / "out")
-    assert (code, err) == (130, "")
+    told = "stopped; finished inputs are kept, the same command goes on\n"
+    assert (code, err) == (130, told)
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == []
 
 
