@@ -223,7 +223,9 @@ def _outcome(
     *,
     kept: bool = False,
 ) -> Outcome:
-    return Outcome(SummaryRow(str(job.path), status, message, stage_ms or {}), outputs, kept)
+    return Outcome(
+        SummaryRow(job.address or str(job.path), status, message, stage_ms or {}), outputs, kept
+    )
 
 
 def _no_face_message(where: str, size_px: tuple[int, int] | None = None) -> str:

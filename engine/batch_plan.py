@@ -14,6 +14,7 @@ from engine.fit_writer import FACE_MARK
 from engine.io.image import IMAGE_SUFFIXES, UNREAD_SUFFIXES, natural_key
 from engine.io.readable import probing
 from engine.io.results import Status
+from engine.io.stream import without_password
 from engine.io.video import VIDEO_SUFFIXES
 from engine.source_factory import is_live_spec, is_video_file
 
@@ -38,6 +39,7 @@ class Job:
     is_video: bool
     stem: str
     problem: str | None = None  # why it cannot even be looked at, e.g. an empty folder
+    address: str | None = None  # of what is no file, which a path would spoil; no password in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ def plan_jobs(inputs: Sequence[Path | str], out: Path) -> list[Job]:
         try:
             files = _files_of(given)
         except CaptureError as error:
-            jobs.append(Job(path, False, path.name, problem=str(error)))
+            address = without_password(str(given)) if is_live_spec(str(given)) else None
+            jobs.append(Job(path, False, path.name, problem=str(error), address=address))
             continue
         for file, absolute in files:
             if absolute not in owners.values():
@@ -118,9 +121,9 @@ def _files_of(given: Path | str) -> list[tuple[Path, Path]]:
     """The files that an input stands for, each as it was named and absolute."""
     path = Path(given)
     if is_live_spec(str(given)):
+        spec = without_password(str(given))
         raise CaptureError(
-            f"{given} is a live source: use n2f live --source {given}; n2f fit takes files and "
-            "folders"
+            f"this is a live source: use n2f live --source {spec}; n2f fit takes files and folders"
         )
     with probing(path, "check the path and its permissions"):
         files = _files_in(path) if path.is_dir() else [path]

@@ -8,7 +8,7 @@ from engine.io.decoder import READ_ERRORS, Decoder
 from engine.io.live import LiveReader
 from engine.types import U8, Frame
 
-__all__ = ["StreamSource", "is_url"]
+__all__ = ["StreamSource", "is_url", "without_password"]
 
 
 def is_url(text: str) -> bool:
@@ -31,7 +31,7 @@ class StreamSource:
             timeout_s: longest wait for opening and for each picture, seconds.
         Raises: CaptureError: if nothing answers in time or there is no picture in it.
         """
-        self.name = _without_password(url)
+        self.name = without_password(url)
         self._reader = LiveReader(
             self.name, lambda: _StreamDevice(url, self.name, timeout_s), timeout_s=2 * timeout_s
         )
@@ -93,7 +93,7 @@ class _StreamDevice:
         self._pause.wait(max(0.0, (self._start_ns + due_ns - now_ns) / 1e9))
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
     """The address as it may be shown: user name and password left out."""
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")

@@ -54,7 +54,7 @@ def out(tmp_path: Path) -> Iterator[Path]:
 
 
 def run(
-    inputs: list[Path], out: Path, fitter: CountingFitter | None = None, **changes: object
+    inputs: list[Path | str], out: Path, fitter: CountingFitter | None = None, **changes: object
 ) -> list[Outcome]:
     values = {"method": "landmarks", "n_faces": 1, "exports": ("npz",), "overwrite": False}
     settings = BatchSettings(out=out, **{**values, **changes})
@@ -189,7 +189,14 @@ def test_a_live_source_is_told_where_to_go(
     monkeypatch.chdir(tmp_path)
     check_output_folder(tmp_path, [spec])  # "webcam:0" is no file in the working directory
     job = plan_jobs([spec], tmp_path)[0]
-    assert f"{spec} is a live source: use n2f live --source {spec}" in job.problem
+    assert f"this is a live source: use n2f live --source {spec}" in job.problem
+    assert run([spec], tmp_path)[0].row.input == spec
+
+
+def test_a_password_in_an_address_is_not_written_down(tmp_path: Path, out: Path):
+    row = run(["rtsp://me:secret@camera/1"], out)[0].row
+    assert row.status == "error"
+    assert "secret" not in row.input + row.message
 
 
 def test_an_output_folder_that_is_a_file_is_told(tmp_path: Path):
