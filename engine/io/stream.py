@@ -95,6 +95,8 @@ class _StreamDevice:
 
 def without_password(url: str) -> str:
     """The address as it may be shown: user name and password left out."""
-    scheme, _, rest = url.partition("://")
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
