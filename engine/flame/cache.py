@@ -22,7 +22,7 @@ from engine.types import F32
 
 __all__ = ["ImportedHead", "default_cache_dir", "import_flame", "imported_heads", "open_head"]
 
-_CONVERSION = 1
+_CONVERSION = 2
 """Raise when the same input would give another result."""
 _EYELIDS = ("l_eyelid.npy", "r_eyelid.npy")
 _EYELID_MAX_M = 0.05
