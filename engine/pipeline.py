@@ -64,7 +64,9 @@ class Reconstructor:
         camera = camera_of(frame)
         known = self._faces
         for crop in crops:
-            face = known.setdefault(crop.face_id, _Face(self.model))
+            if crop.face_id not in known:
+                known[crop.face_id] = _Face(self.model)  # tens of milliseconds
+            face = known[crop.face_id]
             if not self.tracking:
                 face.reset()
             face.seen_ns = frame.t_ns

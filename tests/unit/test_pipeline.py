@@ -13,6 +13,7 @@ from engine.io.video import VideoSource
 from engine.landmark_error import nme10
 from engine.pipeline import LOW_QUALITY, Reconstructor, yaw_of
 from engine.sources import SyntheticSource
+from engine.stages.landmark_fitter import LandmarkFitter
 from engine.types import FlameParams, Frame, Reconstruction
 
 pytestmark = pytest.mark.assets
@@ -103,6 +104,28 @@ def test_one_hidden_frame_does_not_lose_the_person(openhead: HeadModel) -> None:
     before, after = np.asarray(shapes[7]), np.asarray(shapes[9])
     # The same identity filter goes on: the shape hardly moves, and is not the first frame's.
     assert np.linalg.norm(after - before) < 0.5 * np.linalg.norm(after - np.asarray(shapes[0]))
+
+
+def test_a_tracked_face_is_set_up_once(
+    openhead: HeadModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Setting up a face costs as much as several frames."""
+    made = []
+
+    class Counted(LandmarkFitter):
+        def __init__(self, model: HeadModel) -> None:
+            made.append(model)
+            super().__init__(model)
+
+    monkeypatch.setattr("engine.pipeline.LandmarkFitter", Counted)
+    source, reconstructor = VideoSource(asset_path("sample.mp4")), Reconstructor(openhead)
+    for _ in range(5):
+        frame = source.read()
+        assert frame is not None
+        assert reconstructor.run(frame) is not None
+    source.close()
+    reconstructor.close()
+    assert len(made) == 1
 
 
 def test_no_face_gives_nothing(openhead: HeadModel) -> None:
