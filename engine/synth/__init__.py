@@ -1,0 +1,1 @@
+"""Synthetic data: heads, looks, light and cameras, drawn with everything a network is to learn."""
