@@ -18,6 +18,7 @@ __all__ = [
     "focal_px_from_35mm",
     "project",
     "project_jacobian",
+    "view_from_crop",
     "view_from_model",
 ]
 
@@ -49,6 +50,26 @@ def crop_camera(camera: Camera, crop_from_frame: F64, size: int) -> Camera:
     """The camera that sees a crop: K_crop = crop_from_frame @ K, size x size px."""
     lifted = np.vstack([crop_from_frame, [0.0, 0.0, 1.0]])
     return Camera(K=lifted @ camera.K, width=size, height=size)
+
+
+def view_from_crop(camera: Camera, crop_from_frame: F64, size: int) -> F64:
+    """(3, 3) rotation from the crop-view frame to the view frame.
+
+    The crop-view frame is that of the camera turned about its centre until its axis goes through
+    the middle of the crop and its x axis runs along the crop's upper edge: all that a network
+    which sees nothing but the crop can know of directions.
+    """
+    middle = (size - 1) / 2
+    pixels = np.array([[middle, middle, 1.0], [middle + 1.0, middle, 1.0]]).T
+    ahead, beside = np.linalg.solve(crop_camera(camera, crop_from_frame, size).K, pixels).T
+    z = ahead / np.linalg.norm(ahead)
+    x = beside - ahead
+    x -= (x @ z) * z
+    x /= np.linalg.norm(x)
+    # K looks along +z with y down; the view frame along -z with y up.
+    flip = np.diag([1.0, -1.0, -1.0])
+    rotation: F64 = flip @ np.column_stack([x, np.cross(z, x), z]) @ flip
+    return rotation
 
 
 def project(points: F32 | F64, K: F64) -> F64:

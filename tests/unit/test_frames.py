@@ -13,6 +13,7 @@ from engine.frames import (
     focal_px_from_35mm,
     project,
     project_jacobian,
+    view_from_crop,
     view_from_model,
 )
 
@@ -96,3 +97,25 @@ def test_clip_planes_out_of_order_are_refused(near: float, far: float) -> None:
 def test_focal_length_must_be_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
         camera_from_focal(0.0, 64, 64)
+
+
+def test_crop_in_the_middle_and_upright_looks_along_the_camera() -> None:
+    camera = default_camera(640, 480)
+    crop = np.array([[0.5, 0.0, 63.5 - 0.5 * 319.5], [0.0, 0.5, 63.5 - 0.5 * 239.5]])
+    np.testing.assert_allclose(view_from_crop(camera, crop, 128), np.eye(3), atol=1e-12)
+
+
+def test_crop_view_frame_follows_the_crops_place_and_roll() -> None:
+    camera = default_camera(640, 480)
+    c, s = np.cos(0.3), np.sin(0.3)
+    linear = 0.7 * np.array([[c, s], [-s, c]])
+    centre = np.array([500.0, 90.0])
+    crop = np.column_stack([linear, 63.5 - linear @ centre])
+    rotation = view_from_crop(camera, crop, 128)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(rotation) == pytest.approx(1.0)
+    # What lies ahead of the turned camera is on the crop's middle, what lies beside it on its row.
+    np.testing.assert_allclose(project(rotation @ [0.0, 0.0, -2.0], camera.K), centre, atol=1e-9)
+    seen = linear @ project(rotation @ [0.3, 0.0, -2.0], camera.K) + crop[:, 2]
+    assert seen[0] > 70
+    assert seen[1] == pytest.approx(63.5, abs=1e-9)
