@@ -56,11 +56,41 @@ class FaceCrop:
     landmarks: F32  # (478, 2) frame px, MediaPipe's order
     score: float  # 0..1 share of the landmarks that lie inside the frame
     face_id: int = 0  # stays with one face while it is tracked
+    landmarks_z: F32 = field(  # (478,) frame px, grows towards the viewer; MediaPipe's guess
+        default_factory=lambda: np.zeros(N_MEDIAPIPE, np.float32)
+    )
 
     def __post_init__(self) -> None:
         check_array("FaceCrop.image", self.image, (None, None, 3), np.uint8)
         check_array("FaceCrop.crop_from_frame", self.crop_from_frame, (2, 3), np.float64)
         check_array("FaceCrop.landmarks", self.landmarks, (N_MEDIAPIPE, 2), np.float32)
+        check_array("FaceCrop.landmarks_z", self.landmarks_z, (N_MEDIAPIPE,), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NormalMap:
+    """A face's normals as a network sees them, on the pixels of a crop of its own size."""
+
+    head: F32 | None  # (S, S, 3) unit, head frame: how the surface lies in the head
+    view: F32 | None  # (S, S, 3) unit, view frame
+    mask: F32  # (S, S) 0..1, share of skin, eyes and mouth
+    confidence: F32  # (S, S) 0..1, how far the normals can be trusted
+    parsing: U8 | None  # (S, S) classes of the network
+    crop_from_frame: F64  # (2, 3) similarity, frame px -> the map's px
+
+    def __post_init__(self) -> None:
+        check_array("NormalMap.mask", self.mask, (None, None), np.float32)
+        size = self.mask.shape[0]
+        check_array("NormalMap.mask", self.mask, (size, size), np.float32)
+        if self.head is None and self.view is None:
+            raise ValueError("NormalMap: neither head nor view normals, expected at least one")
+        for name, normals in (("head", self.head), ("view", self.view)):
+            if normals is not None:
+                check_array(f"NormalMap.{name}", normals, (size, size, 3), np.float32)
+        check_array("NormalMap.confidence", self.confidence, (size, size), np.float32)
+        if self.parsing is not None:
+            check_array("NormalMap.parsing", self.parsing, (size, size), np.uint8)
+        check_array("NormalMap.crop_from_frame", self.crop_from_frame, (2, 3), np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

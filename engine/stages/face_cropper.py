@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.stages.crop_geometry import CropSmoother, FaceSquare, crop_matrix, face_square
 from engine.stages.cut_detector import CutDetector
-from engine.stages.face_finder import PictureFinder, landmarks_of
+from engine.stages.face_finder import PictureFinder, landmarks3d_of
 from engine.stages.face_tracks import FaceTracks
 from engine.stages.mediapipe_graph import Graph, face_mesh
 from engine.types import F32, F64, U8, FaceCrop, Frame
@@ -68,9 +68,9 @@ class FaceCropper:
         self._last_t_ns = frame.t_ns
         if self._mesh is None:
             self._mesh = face_mesh(self.config.n_faces, self.config.min_score, tracking=True)
-        found = _largest_first(landmarks_of(self._mesh, frame.image))
+        found = _largest_first(landmarks3d_of(self._mesh, frame.image))
         self.n_seen = len(found)
-        squares = [face_square(points, self.config.margin) for points in found]
+        squares = [face_square(points[:, :2], self.config.margin) for points in found]
         tracks = self._tracks.assign(squares, frame.t_ns)
         return [
             self._crop(frame.image, points, track.smoother, track.face_id, frame.t_ns)
@@ -94,11 +94,12 @@ class FaceCropper:
     def _crop(
         self,
         image: U8,
-        points: F32,
+        points3d: F32,
         smoother: CropSmoother | None,
         face_id: int,
         t_ns: int = 0,
     ) -> FaceCrop:
+        points = np.ascontiguousarray(points3d[:, :2])
         square = face_square(points, self.config.margin)
         if smoother is not None:
             square = smoother.update(square, t_ns)
@@ -112,11 +113,12 @@ class FaceCropper:
             landmarks=points,
             score=float(inside.mean()),
             face_id=face_id,
+            landmarks_z=np.ascontiguousarray(points3d[:, 2]),
         )
 
 
 def _largest_first(found: list[F32]) -> list[F32]:
-    return sorted(found, key=lambda p: -float(np.ptp(p, axis=0).max()))
+    return sorted(found, key=lambda p: -float(np.ptp(p[:, :2], axis=0).max()))
 
 
 def _warp(image: U8, matrix: F64, size: int, square: FaceSquare) -> U8:

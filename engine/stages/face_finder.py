@@ -1,4 +1,8 @@
-"""Finds faces in a single picture: large and small, turned, cut off by the edge."""
+"""Finds faces in a single picture: large and small, turned, cut off by the edge.
+
+Points are (478, 3): x right, y down, in our pixel convention, and z in the same px, growing towards
+the viewer from about the middle of the head, as MediaPipe guesses it.
+"""
 
 import cv2
 import numpy as np
@@ -6,11 +10,12 @@ import numpy as np
 from engine.stages.mediapipe_graph import Graph, face_detector, face_mesh
 from engine.types import F32, U8
 
-__all__ = ["PictureFinder", "landmarks_of"]
+__all__ = ["PictureFinder", "landmarks3d_of"]
 
 _MIN_EYES_PX = 2.0  # outer eye corners nearer than this are no face
 _BORDERED_PX = 1600  # faces at the edge are looked for in a copy no larger than this
 _MIN_WINDOW_PX, _MAX_WINDOWS = 48, 40
+_HALF_PX = np.array([0.5, 0.5, 0.0], np.float32)  # corner of a pixel -> its centre
 
 Box = tuple[float, float, float, float, float]  # score, then x, y, width, height in px
 
@@ -27,13 +32,13 @@ class PictureFinder:
         self._detector = face_detector(min_score)
 
     def find(self, image: U8) -> list[F32]:
-        """(478, 2) px of each face, in whichever of four orientations a detector is surest of one.
+        """(478, 3) px of each face, in whichever of four orientations a detector is surest of one.
 
         In any order.
         """
         turns = _orientation(self._detector, image)
         turned = np.ascontiguousarray(np.rot90(image, turns))
-        found = landmarks_of(self._mesh, turned)
+        found = landmarks3d_of(self._mesh, turned)
         # What the mesh's own detector is too coarse for, first in the whole picture, then in parts.
         for boxes in (_boxes, _boxes_in_windows):
             if len(found) < self._n_faces:
@@ -55,29 +60,35 @@ class PictureFinder:
             cx, cy = x + w / 2, y + h / 2
             x0, y0 = max(0, int(cx - side / 2)), max(0, int(cy - side / 2))
             x1, y1 = min(width, int(cx + side / 2) + 1), min(height, int(cy + side / 2) + 1)
-            known = any((abs(p.mean(axis=0) - (cx, cy)) < side / 4).all() for p in found)
+            known = any(_is_near(p, cx, cy, side / 4) for p in found)
             if known or x1 - x0 < 8 or y1 - y0 < 8 or len(found) >= self._n_faces:
                 continue
             part = np.ascontiguousarray(image[y0:y1, x0:x1])
-            corner = np.array([x0, y0], np.float32)
+            corner = np.array([x0, y0, 0], np.float32)
             # The window may show neighbours too: the face that was asked for is in its middle.
-            middle = np.array([cx, cy]) - corner
-            near = [p for p in landmarks_of(self._mesh, part)
-                    if (abs(p.mean(axis=0) - middle) < side / 4).all()]  # fmt: skip
-            found = [*found, *(p + corner for p in near[:1])]
+            moved = (p + corner for p in landmarks3d_of(self._mesh, part))
+            near = [p for p in moved if _is_near(p, cx, cy, side / 4)]
+            found = [*found, *near[:1]]
         return found
 
 
-def landmarks_of(mesh: Graph, image: U8) -> list[F32]:
-    """(478, 2) px for each face, our pixel convention."""
-    size = np.array([image.shape[1], image.shape[0]], np.float32)
+def landmarks3d_of(mesh: Graph, image: U8) -> list[F32]:
+    """(478, 3) px for each face, our pixel convention; z grows towards the viewer."""
+    height, width = image.shape[:2]
+    # MediaPipe's z is in units of the picture's width too, and grows away from the viewer.
+    size = np.array([width, height, -width], np.float32)
     faces: list[F32] = []
     for face in mesh.process(image):
-        points = np.array([(p.x, p.y) for p in face.landmark], np.float32) * size
-        eyes = points[263] - points[33]
+        points = np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * size
+        eyes = points[263, :2] - points[33, :2]
         if np.isfinite(points).all() and np.hypot(*eyes) >= _MIN_EYES_PX:
-            faces.append(points - np.float32(0.5))
+            faces.append(points - _HALF_PX)
     return faces
+
+
+def _is_near(points: F32, x: float, y: float, reach: float) -> bool:
+    """Whether the middle of a face is within reach of a place, along both axes."""
+    return bool((abs(points[:, :2].mean(axis=0) - (x, y)) < reach).all())
 
 
 def _boxes(detector: Graph, image: U8) -> list[Box]:
@@ -133,21 +144,23 @@ def _find_cut_off(mesh: Graph, image: U8) -> list[F32]:
         small, border, border, border, border, cv2.BORDER_CONSTANT, value=(127, 127, 127)
     )
     # Pixel centres: x = (x_small + 0.5) * shrink - 0.5.
-    half = np.float32(0.5)
-    back = np.array([image.shape[1] / size[0], image.shape[0] / size[1]], np.float32)
-    found = [(p - np.float32(border) + half) * back - half for p in landmarks_of(mesh, padded)]
+    across, down = image.shape[1] / size[0], image.shape[0] / size[1]
+    back = np.array([across, down, across], np.float32)
+    corner = np.array([border, border, 0], np.float32)
+    found = [(p - corner + _HALF_PX) * back - _HALF_PX for p in landmarks3d_of(mesh, padded)]
     return [p for p in found if _share_inside(p, image) > 0.3]
 
 
 def _share_inside(points: F32, image: U8) -> float:
     height, width = image.shape[:2]
-    return float(((points >= 0).all(1) & (points < [width, height]).all(1)).mean())
+    x, y = points[:, 0], points[:, 1]
+    return float(((x >= 0) & (y >= 0) & (x < width) & (y < height)).mean())
 
 
 def _unturn(points: F32, image: U8, turns: int) -> F32:
-    """Pixels of np.rot90(image, turns) -> pixels of image."""
+    """Pixels of np.rot90(image, turns) -> pixels of image; z stays."""
     last_x, last_y = image.shape[1] - 1, image.shape[0] - 1
-    x, y = points.T
+    x, y, z = points.T
     turned = {0: (x, y), 1: (last_x - y, x), 2: (last_x - x, last_y - y), 3: (y, last_y - x)}[turns]
-    unturned: F32 = np.stack(turned, axis=1).astype(np.float32)
+    unturned: F32 = np.stack([*turned, z], axis=1).astype(np.float32)
     return unturned

@@ -190,3 +190,31 @@ def test_face_that_leaves_is_gone(clip: list[Frame], video: FaceCropper) -> None
 def test_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         CropConfig(**values)
+
+
+def test_depth_grows_towards_the_viewer_in_the_frames_pixels(
+    photo: U8, pictures: FaceCropper
+) -> None:
+    crop = pictures.run(still(photo))
+    assert crop is not None
+    eyes = crop.landmarks_z[[RIGHT_EYE, LEFT_EYE]]
+    apart = np.hypot(*(crop.landmarks[LEFT_EYE] - crop.landmarks[RIGHT_EYE]))
+    # A nose stands out from the eyes' outer corners by 0.3 .. 0.7 of their distance.
+    assert 0.3 < (crop.landmarks_z[NOSE_TIP] - eyes.mean()) / apart < 0.7
+    assert crop.landmarks_z[NOSE_TIP] == crop.landmarks_z.max()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turned_pictures_and_bigger_ones_keep_the_depth(
+    photo: U8, pictures: FaceCropper, turns: int
+) -> None:
+    straight = pictures.run(still(photo))
+    turned = pictures.run(still(np.rot90(photo, turns)))
+    doubled = pictures.run(still(photo.repeat(2, 0).repeat(2, 1)))
+    assert straight is not None
+    assert turned is not None
+    assert doubled is not None
+    # MediaPipe sees the same picture upright: the same to a hundredth of a pixel.
+    np.testing.assert_allclose(turned.landmarks_z, straight.landmarks_z, atol=0.01)
+    # It resamples the larger picture anew: the same to a tenth of the nose's depth.
+    np.testing.assert_allclose(doubled.landmarks_z / 2, straight.landmarks_z, atol=4.0)
