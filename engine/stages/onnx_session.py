@@ -3,7 +3,6 @@
 Arrays in and out by name, of the graph's own shapes and types; buffers are made once.
 """
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class OnnxSession:
         threads: int = 2,
         provider: str = "cpu",
         may_fall_back: bool = False,
-        shapes: Mapping[str, tuple[int, ...]] | None = None,
+        open_shape: tuple[int, ...] | None = None,
     ) -> None:
         """Load a graph and run it once.
 
@@ -76,11 +75,12 @@ class OnnxSession:
             provider: one of PROVIDERS, or "auto": a graphics card where there is one.
             may_fall_back: where the provider does not work, use the CPU and say so in `fallback`;
                 "auto" always may.
-            shapes: of inputs that have lengths left open.
+            open_shape: of inputs with as many lengths, some of which are left open.
         Raises:
-            AssetError: if the file is missing, damaged or not a graph that can be run.
+            AssetError: if the file is missing, damaged or not a graph that can be run, as when
+                lengths of its inputs are left open.
             ProviderError: if ONNX Runtime is missing, or the provider does not work.
-            ValueError: if provider or threads are wrong, or a shape is left open.
+            ValueError: if provider or threads are wrong.
         """
         if provider not in ("auto", *PROVIDERS):
             raise ValueError(f"provider {provider!r}; choose from: auto, {', '.join(PROVIDERS)}")
@@ -94,8 +94,13 @@ class OnnxSession:
         self.metadata: dict[str, str] = dict(
             self._session.get_modelmeta().custom_metadata_map or {}
         )
-        self.inputs = _infos(self._session.get_inputs(), shapes or {}, path)
-        self.outputs = _infos(self._session.get_outputs(), {}, path)
+        self.inputs = _infos(self._session.get_inputs(), open_shape, path)
+        self.outputs = _infos(self._session.get_outputs(), None, path)
+        if unknown := [info.name for info in self.inputs.values() if not info.is_fixed]:
+            raise AssetError(
+                f"{path} leaves lengths of its inputs open ({', '.join(unknown)}); "
+                "export it with fixed shapes"
+            )
         self._bind()
         self.run({i.name: np.zeros(_lengths(i), i.dtype) for i in self.inputs.values()})
 
@@ -212,7 +217,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _infos(
-    nodes: list[Any], shapes: Mapping[str, tuple[int, ...]], path: Path
+    nodes: list[Any], open_shape: tuple[int, ...] | None, path: Path
 ) -> dict[str, TensorInfo]:
     infos: dict[str, TensorInfo] = {}
     for node in nodes:
@@ -222,13 +227,12 @@ def _infos(
                 f"export it as one of {', '.join(_TYPES)}"
             )
         shape = tuple(n if isinstance(n, int) else None for n in node.shape)
-        shape = shapes.get(node.name, shape)
+        if None in shape and open_shape is not None and len(open_shape) == len(shape):
+            shape = open_shape
         infos[node.name] = TensorInfo(node.name, shape, _TYPES[node.type])
     return infos
 
 
 def _lengths(info: TensorInfo) -> tuple[int, ...]:
-    lengths = tuple(n for n in info.shape if n is not None)
-    if len(lengths) < len(info.shape) or math.prod(lengths) < 0:
-        raise ValueError(f"{info.name} has open lengths {info.shape}; give them in `shapes`")
-    return lengths
+    """Of a tensor with a fixed shape."""
+    return tuple(n for n in info.shape if n is not None)

@@ -54,9 +54,9 @@ def test_graph_describes_itself(doubler: Path) -> None:
 
 
 def test_open_lengths_are_to_be_given(open_doubler: Path) -> None:
-    session = OnnxSession(open_doubler, shapes={"x": (1, 3)})
+    session = OnnxSession(open_doubler, open_shape=(1, 3))
     assert session.run({"x": np.ones((1, 3), np.float32)})["y"].tolist() == [[2, 2, 2]]
-    with pytest.raises(ValueError, match="open lengths"):
+    with pytest.raises(AssetError, match=r"open \(x\); export it with fixed"):
         OnnxSession(open_doubler)
 
 

@@ -1,0 +1,106 @@
+"""NormalEstimator: a face's crop in, its normals out, each in the frame it is named for."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engine.frames import view_from_crop
+from engine.io.assets import asset_path
+from engine.stages.foreign_normals import ForeignNetwork
+from engine.stages.normal_network import NormalNetwork, OwnNetwork
+from engine.types import F32, F64, U8, Camera, FaceCrop, NormalMap
+
+__all__ = ["WEIGHTS", "NormalEstimator"]
+
+WEIGHTS = "normals.onnx"
+"""The network that is shipped, among the assets."""
+
+
+class NormalEstimator:
+    """Made once, used from one thread."""
+
+    def __init__(
+        self,
+        weights: Path | None = None,
+        *,
+        threads: int = 2,
+        provider: str = "auto",
+        may_fall_back: bool = False,
+    ) -> None:
+        """Load a network and run it once.
+
+        Args:
+            weights: an ONNX file of our own training, or any other with a FILE.toml beside it, see
+                `engine.stages.foreign_normals`; None: the one that is shipped.
+            threads, provider, may_fall_back: as for `OnnxSession`.
+        Raises: AssetError: if the file is missing or not as it should be. ProviderError: if it
+            cannot be run there.
+        """
+        path = asset_path(WEIGHTS) if weights is None else weights
+        make: type[OwnNetwork] | type[ForeignNetwork] = OwnNetwork
+        if path.with_suffix(".toml").is_file():
+            make = ForeignNetwork
+        self._network: NormalNetwork = make(
+            path, threads=threads, provider=provider, may_fall_back=may_fall_back
+        )
+        self.path = path
+
+    @property
+    def size_px(self) -> int:
+        """Side of the maps."""
+        return self._network.size_px
+
+    @property
+    def provider(self) -> str:
+        """What it runs on, e.g. "cpu"."""
+        return self._network.session.provider
+
+    @property
+    def fallback(self) -> str:
+        """Why that is the CPU although something else was asked for; else empty."""
+        return self._network.session.fallback
+
+    def run(self, crop: FaceCrop, camera: Camera) -> NormalMap:
+        """Normals of a face.
+
+        Args:
+            camera: of the frame that the crop is from.
+        """
+        size = self.size_px
+        image, map_from_frame = _resized(crop, size)
+        found = self._network.predict(image, _points_in(crop, map_from_frame))
+        view = found.view
+        if found.crop_view is not None:
+            turn = view_from_crop(camera, map_from_frame, size).astype(np.float32)
+            view = found.crop_view @ turn.T
+        return NormalMap(
+            head=found.head,
+            view=view,
+            mask=found.mask,
+            confidence=found.confidence,
+            parsing=found.parsing,
+            crop_from_frame=map_from_frame,
+        )
+
+
+def _resized(crop: FaceCrop, size: int) -> tuple[U8, F64]:
+    """The crop at another size, and where frame pixels are in it."""
+    side = crop.image.shape[0]
+    if side == size:
+        return crop.image, crop.crop_from_frame
+    scale = size / side
+    shrinks = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    image: U8 = cv2.resize(crop.image, (size, size), interpolation=shrinks)
+    matrix = scale * crop.crop_from_frame
+    matrix[:, 2] += (scale - 1) / 2  # (0, 0) is the centre of the first pixel
+    return image, matrix
+
+
+def _points_in(crop: FaceCrop, crop_from_frame: F64) -> F32:
+    """(478, 3) MediaPipe's points in the pixels of a crop, z towards the viewer."""
+    linear = crop_from_frame[:, :2]
+    scale = np.sqrt(np.linalg.det(linear))
+    flat = crop.landmarks @ linear.T + crop_from_frame[:, 2]
+    points: F32 = np.column_stack([flat, scale * crop.landmarks_z]).astype(np.float32)
+    return points
