@@ -1,0 +1,190 @@
+"""SampleMaker: an index in, a synthetic sample out. The same settings and index give the same sample.
+
+Uses an OpenGL context and MediaPipe: make, use and close it in one thread.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.flame.model import HeadModel
+from engine.frames import crop_camera, project, view_from_crop
+from engine.render.context import headless_context
+from engine.synth.backdrop import draw_backdrop
+from engine.synth.builtin_pack import builtin_pack
+from engine.synth.crop_maps import crop_maps, draw_crop
+from engine.synth.light_rig import LightRig, draw_light_rig
+from engine.synth.live_points import PointFinder, modelled_points, true_points
+from engine.synth.look import draw_hair_colour, draw_look, draw_skin_tone
+from engine.synth.pack import SynthHead, SynthPack
+from engine.synth.pack_file import load_pack
+from engine.synth.person import Person, draw_person
+from engine.synth.photo_effects import apply_photo_effects, draw_photo_effects
+from engine.synth.placement import WINDOW_PX, Placement, draw_placement
+from engine.synth.posing import PersonPoser, PosedPerson
+from engine.synth.sample import Sample
+from engine.synth.scene_renderer import SceneMaps, SceneRenderer, Worn
+from engine.synth.settings import SynthSettings
+from engine.synth.visibility import HeadVisibility, measure_visibility
+from engine.synth.wardrobe import Wardrobe, draw_props, draw_worn
+from engine.types import F32, U8, FlameParams
+
+__all__ = ["SampleMaker"]
+
+_SPLITS = ("train", "val")
+
+
+class SampleMaker:
+    """Makes samples for one set of settings; `close` frees what it holds."""
+
+    def __init__(self, settings: SynthSettings, pack: SynthPack | None = None) -> None:
+        """Load the pack and measure what the heads' vertices see of the sky (a few seconds).
+
+        Args:
+            pack: by default the one that the settings name, or the built-in one.
+        Raises:
+            AssetError: if the pack cannot be read.
+            ProviderError: without OpenGL.
+            ValueError: if the pack lacks the population wanted.
+        """
+        self.settings = settings
+        if pack is None:
+            pack = load_pack(settings.pack) if settings.pack else builtin_pack()
+        self._heads = _populations(settings, pack)
+        self._wardrobe = Wardrobe.of_split(pack, settings.split)
+        self._ctx = headless_context()
+        self._renderer = SceneRenderer(self._ctx, pack)
+        self._posers = {head.name: PersonPoser(head) for head in self._heads}
+        self._visibility: dict[str, HeadVisibility] = {
+            head.name: measure_visibility(self._ctx, head.model.v_template, head.model.faces)
+            for head in self._heads
+        }
+        self._finder = PointFinder()
+
+    def make(self, index: int) -> Sample:
+        """The sample of an index."""
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, _SPLITS.index(settings.split), index])
+        head = self._heads[rng.integers(len(self._heads))]
+        person = draw_person(rng, head)
+        posed = self._posers[head.name].pose(person)
+        placement = draw_placement(rng)
+        light = self._wardrobe.lights[rng.integers(len(self._wardrobe.lights))]
+        rig = draw_light_rig(rng, light, placement.R)
+        maps, meta = self._draw(rng, head, posed, placement, rig)
+        backdrop = draw_backdrop(rng, light, WINDOW_PX)
+        linear = maps.light[..., :3] + (1 - maps.light[..., 3:]) * backdrop
+        image = apply_photo_effects(linear, draw_photo_effects(rng))
+        points, found = self._points(rng, head.model, posed, placement, image)
+        meta |= {"population": head.name, "light": light.name, "found": found}
+        return self._cut(rng, index, head, person, posed, placement, maps, image, points, meta)
+
+    def _draw(
+        self,
+        rng: np.random.Generator,
+        head: SynthHead,
+        posed: PosedPerson,
+        placement: Placement,
+        rig: LightRig,
+    ) -> tuple[SceneMaps, dict[str, object]]:
+        visibility = self._visibility[head.name]
+        shadow = np.stack([visibility.lamp_shadow(d) for d in rig.lamp_directions], axis=1)
+        lit = (posed.normals, visibility.occlusion(rig.sh), shadow)
+        tone = draw_skin_tone(rng)
+        hair_colour = draw_hair_colour(rng, tone)
+        layer = int(self._wardrobe.skins[rng.integers(len(self._wardrobe.skins))])
+        worn = draw_worn(rng, self._wardrobe, hair_colour)
+        props = draw_props(rng, head, posed, np.exp(tone), has_hair=_has_hair(worn))
+        if any(prop.kind == "hat" for prop in props):
+            worn = [w for w in worn if w.attachment.kind != "hair"]
+        catch = rng.normal(0, 1, 3) * [0.6, 0.5, 0.2] + [0, 0.4, 1.0]
+        look = draw_look(rng, tone, hair_colour) | {
+            "u_skin_layer": float(layer),
+            "u_eye_centre": posed.eye_centres,
+            "u_left_eye_from_head": posed.eye_turns[0].T,
+            "u_right_eye_from_head": posed.eye_turns[1].T,
+            "u_catch_light": [*(catch / np.linalg.norm(catch) @ placement.R), rng.uniform(0, 0.9)],
+        }
+        maps = self._renderer.draw(head, posed.vertices, lit, look, worn, props, placement, rig)
+        return maps, {
+            "skin": self._renderer.skin_names[layer],
+            "worn": [w.attachment.name for w in worn],
+            "props": sorted({prop.kind for prop in props}),
+        }
+
+    def _points(
+        self,
+        rng: np.random.Generator,
+        model: HeadModel,
+        posed: PosedPerson,
+        placement: Placement,
+        image: U8,
+    ) -> tuple[F32, bool]:
+        truth = true_points(model, posed, placement)
+        wants_mediapipe = rng.random() < self.settings.mediapipe_share
+        modelled = modelled_points(rng, truth)
+        found = self._finder.find(image, truth) if wants_mediapipe else None
+        return (modelled, False) if found is None else (found, True)
+
+    def _cut(
+        self,
+        rng: np.random.Generator,
+        index: int,
+        head: SynthHead,
+        person: Person,
+        posed: PosedPerson,
+        placement: Placement,
+        maps: SceneMaps,
+        image: U8,
+        points: F32,
+        meta: dict[str, object],
+    ) -> Sample:
+        size = self.settings.size_px
+        crop = draw_crop(rng, points, size)
+        cropview_from_head = view_from_crop(placement.camera, crop, size).T @ placement.R
+        cut = crop_maps(image, maps, crop, size, cropview_from_head)
+        camera = crop_camera(placement.camera, crop, size)
+        marks = posed.landmarks @ placement.R.T + placement.t
+        in_crop = np.empty_like(points)
+        in_crop[:, :2] = points[:, :2] @ crop[:, :2].T + crop[:, 2]
+        in_crop[:, 2] = points[:, 2] * np.hypot(*crop[0, :2])
+        return Sample(
+            key=f"{index:09d}",
+            image=cut.image,
+            head_normals=cut.head_normals,
+            view_normals=cut.view_normals,
+            parsing=cut.parsing,
+            depth=cut.depth,
+            points=in_crop.astype(np.float32),
+            landmarks68=project(marks, camera.K).astype(np.float32),
+            params=_params(head.model, person, placement),
+            camera=camera,
+            meta=meta,
+        )
+
+    def close(self) -> None:
+        """Free OpenGL and MediaPipe."""
+        self._finder.close()
+        self._renderer.release()
+        self._ctx.release()
+
+
+def _params(model: HeadModel, person: Person, placement: Placement) -> FlameParams:
+    """The head's parameters; the neck bends the body only, so that it is zero here."""
+    params = person.params(model)
+    return replace(params, neck=np.zeros(3, np.float32), R=placement.R, t=placement.t)
+
+
+def _populations(settings: SynthSettings, pack: SynthPack) -> list[SynthHead]:
+    if settings.population == "both":
+        return list(pack.heads.values())
+    if settings.population not in pack.heads:
+        raise ValueError(
+            f"population {settings.population!r} is not in the pack, which has "
+            f"{', '.join(pack.heads)}; build a pack with `python -m engine.synth.build_pack`"
+        )
+    return [pack.heads[settings.population]]
+
+
+def _has_hair(worn: list[Worn]) -> bool:
+    return any(w.attachment.kind == "hair" for w in worn)

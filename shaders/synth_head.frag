@@ -1,0 +1,118 @@
+#version 330 core
+// A head: skin, eyes, teeth, gums, sockets. In: head frame. Out: light; head normal and class; depth.
+
+#include "include/noise.glsl"
+#include "include/synth_light.glsl"
+
+centroid in vec3 v_position;
+centroid in vec3 v_normal;
+centroid in vec2 v_uv;
+centroid in vec3 v_occlusion;
+centroid in vec3 v_shadow;
+in float v_depth;
+flat in float v_kind;
+
+uniform sampler2DArray u_skins; // log albedo less its mean over the skin
+uniform sampler2D u_masks_a; // lips, lids, brows, beard
+uniform sampler2D u_masks_b; // cheeks, nose, scalp
+uniform float u_skin_layer;
+uniform vec3 u_tone; // log of the albedo wanted
+uniform float u_detail; // contrast of the skin's own texture
+uniform vec3 u_melanin; // change of log albedo
+uniform vec3 u_haemoglobin;
+uniform vec2 u_blotches; // strength of uneven melanin, haemoglobin
+uniform vec4 u_lip_colour; // last: strength
+uniform vec4 u_lid_colour;
+uniform vec4 u_blush_colour;
+uniform vec4 u_brow_colour;
+uniform vec4 u_beard_colour;
+uniform vec4 u_scalp_colour;
+uniform float u_freckles;
+uniform float u_bump; // height of pores and wrinkles
+uniform vec3 u_gloss; // reflectance of skin, of lips, and shininess
+uniform vec3 u_noise_offset;
+uniform vec3 u_eye_centre[2]; // left, right
+uniform mat3 u_left_eye_from_head;
+uniform mat3 u_right_eye_from_head;
+uniform vec3 u_iris_colour;
+uniform vec3 u_iris; // half angles of pupil and iris, radians; darkness of the limbus
+uniform vec4 u_sclera; // colour, redness
+uniform vec4 u_catch_light; // direction in the head frame, strength
+uniform vec3 u_teeth_colour;
+uniform vec3 u_gum_colour;
+
+layout(location = 0) out vec4 out_light;
+layout(location = 1) out vec4 out_normal_class;
+layout(location = 2) out float out_depth;
+
+vec3 skin_albedo(vec4 a, vec4 b) {
+    vec3 p = v_position + u_noise_offset;
+    vec3 log_albedo = u_tone + u_detail * texture(u_skins, vec3(v_uv, u_skin_layer)).rgb;
+    log_albedo += u_melanin * u_blotches.x * (noise3(p * 55.0) - 0.5);
+    log_albedo += u_haemoglobin * u_blotches.y * (noise3(p * 80.0 + 7.0) - 0.5);
+    float spots = smoothstep(0.66, 0.78, noise3(p * 420.0)) * noise3(p * 40.0 + 3.0);
+    log_albedo += u_melanin * u_freckles * spots * clamp(b.r + b.g + 0.15, 0.0, 1.0);
+    vec3 albedo = exp(log_albedo);
+    float strands = noise3(p * vec3(1500.0, 500.0, 700.0));
+    float fine = noise3(p * 1700.0 + 11.0);
+    albedo = mix(albedo, u_blush_colour.rgb, b.r * u_blush_colour.a);
+    albedo = mix(albedo, u_lid_colour.rgb, a.g * u_lid_colour.a);
+    albedo = mix(albedo, u_lip_colour.rgb * (0.8 + 0.4 * fine), a.r * u_lip_colour.a);
+    albedo = mix(albedo, u_beard_colour.rgb, a.a * u_beard_colour.a * (0.35 + 0.65 * fine));
+    albedo = mix(albedo, u_scalp_colour.rgb, b.b * u_scalp_colour.a * (0.5 + 0.5 * fine));
+    return mix(albedo, u_brow_colour.rgb, a.b * u_brow_colour.a * (0.45 + 0.55 * strands));
+}
+
+vec3 bumped(vec3 n) {
+    vec3 p = v_position + u_noise_offset;
+    vec3 h = vec3(noise3(p * 600.0), noise3(p * 600.0 + 17.0), noise3(p * 600.0 + 31.0));
+    vec3 w = vec3(noise3(p * 130.0), noise3(p * 130.0 + 5.0), noise3(p * 130.0 + 9.0));
+    return normalize(n + u_bump * (h + w - 1.0));
+}
+
+vec3 skin_light(vec3 n, vec3 to_eye) {
+    vec4 a = texture(u_masks_a, v_uv), b = texture(u_masks_b, v_uv);
+    vec3 bump = bumped(n);
+    vec3 light = skin_albedo(a, b) * matt_light(bump, v_occlusion, v_shadow, u_wrap);
+    float reflectance = mix(u_gloss.x, u_gloss.y, a.r);
+    return light + reflectance * gloss_light(bump, to_eye, u_gloss.z, v_occlusion, v_shadow);
+}
+
+vec3 eye_light(vec3 n, vec3 to_eye) {
+    bool is_left = v_position.x > 0.0;
+    vec3 d = normalize(is_left ? u_left_eye_from_head * (v_position - u_eye_centre[0])
+                               : u_right_eye_from_head * (v_position - u_eye_centre[1]));
+    float angle = acos(clamp(d.z, -1.0, 1.0));
+    float turn = atan(d.y, d.x);
+    float fibres = noise3(vec3(turn * 9.0, angle * 14.0, 3.0) + u_noise_offset);
+    float radial = clamp((angle - u_iris.x) / (u_iris.y - u_iris.x), 0.0, 1.0);
+    vec3 iris = u_iris_colour * (0.55 + 0.9 * fibres) * (1.15 - 0.5 * radial);
+    iris *= 1.0 - u_iris.z * smoothstep(0.75, 1.0, radial);
+    iris *= smoothstep(u_iris.x - 0.03, u_iris.x + 0.02, angle);
+    float veins = smoothstep(0.55, 0.8, noise3(d * 22.0 + u_noise_offset)) * abs(d.x);
+    vec3 white = u_sclera.rgb * (1.0 - u_sclera.a * vec3(0.1, 0.6, 0.6) * (0.3 + veins));
+    vec3 albedo = mix(iris, white, smoothstep(u_iris.y - 0.02, u_iris.y + 0.03, angle));
+    vec3 light = albedo * matt_light(n, v_occlusion, v_shadow, vec3(0.35));
+    light += 0.03 * gloss_light(n, to_eye, 400.0, v_occlusion, v_shadow);
+    float glint = pow(max(dot(n, normalize(u_catch_light.xyz + to_eye)), 0.0), 900.0);
+    return light + u_catch_light.a * smoothstep(0.3, 0.9, glint) * v_occlusion;
+}
+
+vec3 part_light(int part, vec3 n, vec3 to_eye) {
+    if (part == 0) return skin_light(n, to_eye);
+    if (part == 1) return eye_light(n, to_eye);
+    vec3 albedo = part == 2 ? u_teeth_colour : u_gum_colour;
+    float wet = part == 4 ? 0.0 : 0.03;
+    if (part == 4) albedo *= 0.25;
+    vec3 light = albedo * matt_light(n, v_occlusion, v_shadow, vec3(0.2));
+    return light + wet * gloss_light(n, to_eye, 90.0, v_occlusion, v_shadow);
+}
+
+void main() {
+    vec3 n = normalize(v_normal);
+    vec3 to_eye = normalize(u_eye_position - v_position);
+    int part = int(v_kind) / 16;
+    out_light = vec4(part_light(part, n, to_eye), 1.0);
+    out_normal_class = vec4(n, v_kind - 16.0 * float(part));
+    out_depth = v_depth;
+}
