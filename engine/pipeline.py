@@ -1,5 +1,7 @@
 """Reconstructor: frame in, fitted heads out. The same object serves window, batch and benchmark."""
 
+from dataclasses import replace
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -10,6 +12,8 @@ from engine.frames import camera_from_focal, default_camera, project
 from engine.stages.face_cropper import CropConfig, FaceCropper
 from engine.stages.face_tracks import KEEP_NS
 from engine.stages.landmark_fitter import LandmarkFitter
+from engine.stages.normal_estimator import NormalEstimator
+from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, Reconstruction
 
@@ -35,12 +39,15 @@ class Reconstructor:
         method: str = "landmarks",
         n_faces: int = 1,
         tracking: bool = True,
+        normals: NormalEstimator | None = None,
     ) -> None:
         """Load what the method needs.
 
         Args:
             n_faces: how many faces to look for.
             tracking: frames are a video of the same people; False: each is a picture of its own.
+            normals: sees the normals that fits are compared with; the caller's, who may share it
+                with others on the same thread.
         Raises: ValueError: for a method that does not exist.
         """
         if method not in METHODS:
@@ -50,6 +57,7 @@ class Reconstructor:
         self.model, self.method, self.tracking = model, method, tracking
         self._cropper = FaceCropper(CropConfig(n_faces=n_faces, tracking=tracking))
         self._faces: dict[int, _Face] = {}
+        self._normals = _Normals(model, normals) if normals is not None else None
 
     def run(self, frame: Frame) -> Reconstruction | None:
         """The largest face of a frame, or None if there is none."""
@@ -65,7 +73,8 @@ class Reconstructor:
         known = self._faces
         for crop in crops:
             if crop.face_id not in known:
-                known[crop.face_id] = _Face(self.model)  # tens of milliseconds
+                # Takes tens of milliseconds.
+                known[crop.face_id] = _Face(self.model, self._normals)
             face = known[crop.face_id]
             if not self.tracking:
                 face.reset()
@@ -90,11 +99,26 @@ class Reconstructor:
         self._cropper.close()
 
 
+class _Normals:
+    """Sees normals and compares fits with them."""
+
+    def __init__(self, model: HeadModel, estimator: NormalEstimator) -> None:
+        self._estimator = estimator
+        self._residual = NormalResidual(model)
+
+    def added_to(self, fit: Reconstruction, clock: StageClock) -> Reconstruction:
+        """The fit with the normals of its face, and its angle to them."""
+        with clock.stage("normals"):
+            seen = self._estimator.run(fit.crop, fit.camera)
+            angle = self._residual(fit.vertices, fit.params, fit.camera, seen)
+        return replace(fit, normals=seen, normal_residual_deg=angle, stage_ms=clock.ms)
+
+
 class _Face:
     """What is known of one tracked face."""
 
-    def __init__(self, model: HeadModel) -> None:
-        self._model = model
+    def __init__(self, model: HeadModel, normals: _Normals | None) -> None:
+        self._model, self._normals = model, normals
         self._head = PosedHead(model)
         self._fitter = LandmarkFitter(model)
         self.seen_ns = 0
@@ -114,7 +138,7 @@ class _Face:
             vertices = self._head.vertices(fit.params)
         points = landmarks68(self._model, vertices, yaw_of(fit.params))
         pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
-        return Reconstruction(
+        found = Reconstruction(
             frame_index=frame.index,
             t_ns=frame.t_ns,
             params=fit.params,
@@ -126,6 +150,7 @@ class _Face:
             quality=_quality(fit.rms, crop.score),
             stage_ms=own.ms,
         )
+        return found if self._normals is None else self._normals.added_to(found, own)
 
 
 def camera_of(frame: Frame) -> Camera:

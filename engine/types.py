@@ -167,6 +167,7 @@ class Reconstruction:
     landmark_rms: float  # reprojection error of the fitted points / inter-ocular distance, 0..
     quality: float  # 0 (do not trust) .. 1
     normal_residual_deg: float = float("nan")  # mean angle to the observed normals; NaN without
+    normals: NormalMap | None = None  # as a network sees them; None without one
     stage_ms: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from engine.landmark_error import nme10
 from engine.pipeline import LOW_QUALITY, Reconstructor, yaw_of
 from engine.sources import SyntheticSource
 from engine.stages.landmark_fitter import LandmarkFitter
+from engine.stages.normal_estimator import NormalEstimator
 from engine.types import FlameParams, Frame, Reconstruction
+from tests.onnx_files import save_normal_net
 
 pytestmark = pytest.mark.assets
 
@@ -49,6 +52,31 @@ def test_stages_are_timed(clip_fits: list[Reconstruction | None]) -> None:
     assert fit is not None
     assert set(fit.stage_ms) == {"crop", "fit", "pose"}
     assert all(ms > 0 for ms in fit.stage_ms.values())
+
+
+def test_normals_are_seen_timed_and_compared_where_a_network_is_given(
+    openhead: HeadModel, clip_fits: list[Reconstruction | None], tmp_path: Path
+) -> None:
+    normals = NormalEstimator(save_normal_net(tmp_path / "made.onnx"))
+    source, reconstructor = (
+        VideoSource(asset_path("sample.mp4")),
+        Reconstructor(openhead, normals=normals),
+    )
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    fit, without = reconstructor.run(frame), clip_fits[0]
+    reconstructor.close()
+    assert fit is not None
+    assert without is not None
+    assert set(fit.stage_ms) == {"crop", "fit", "pose", "normals"}
+    # A ball is not her face, but nor is it turned away from it.
+    assert 15 < fit.normal_residual_deg < 60
+    assert fit.normals is not None
+    assert fit.normals.mask.shape == (32, 32)
+    np.testing.assert_array_equal(fit.vertices, without.vertices)
+    assert without.normals is None
+    assert np.isnan(without.normal_residual_deg)
 
 
 @pytest.mark.gl
