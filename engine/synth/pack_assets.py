@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.synth.attachments import build_attachments
+from engine.synth.base_warps import base_warps
 from engine.synth.hdr_light import load_lights
 from engine.synth.pack import Attachment, Skin, SynthHead, SynthLight
 from engine.synth.skin_masks import build_skin_masks
@@ -45,5 +47,5 @@ def build_assets(
     """
     skins = load_skins(source / "makehuman" / "textures" / "skins")
     masks = build_skin_masks(source / "registration")
-    attachments: tuple[Attachment, ...] = ()
+    attachments = build_attachments(source / "makehuman", heads, base_warps(source, heads))
     return skins, masks, attachments, load_lights(source / "hdri"), HELD_BACK
