@@ -12,6 +12,7 @@ from engine.flame.model import HeadModel
 from engine.frames import default_camera
 from engine.render.appearance import head_surface
 from engine.render.context import headless_context
+from engine.render.prediction import PredictionMode, paint_predictions
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import F32, F64, U8, Camera, Reconstruction
 
@@ -34,7 +35,7 @@ def draw_overlay(
     image: U8,
     faces: Sequence[Reconstruction],
     *,
-    mode: RenderMode,
+    mode: RenderMode | PredictionMode,
     opacity: float,
 ) -> None:
     """Draw a frame and the heads fitted to it into the renderer's framebuffer.
@@ -42,8 +43,13 @@ def draw_overlay(
     Args:
         image: (H, W, 3) RGB; drawn smaller where a side is over MAX_SIDE_PX.
         faces: fitted to this image, in the order of drawing.
-        opacity: 0..1 of the heads.
+        mode: how heads are drawn, or which of a network's maps instead of them.
+        opacity: 0..1 of the heads or maps.
     """
+    if isinstance(mode, PredictionMode):
+        maps = [face.normals for face in faces if face.normals is not None]
+        image, faces = paint_predictions(image, maps, mode, opacity), ()
+        mode = RenderMode.LANDMARKS
     height, width = image.shape[:2]
     scale = min(1.0, MAX_SIDE_PX / max(height, width))
     if scale < 1.0:
@@ -100,7 +106,7 @@ class OverlayPainter:
         image: U8,
         faces: Sequence[Reconstruction],
         *,
-        mode: RenderMode = RenderMode.SHADED,
+        mode: RenderMode | PredictionMode = RenderMode.SHADED,
         opacity: float = DEFAULT_OPACITY,
     ) -> U8:
         """(H, W, 3) RGB: the image with the heads over it; args as for `draw_overlay`."""

@@ -6,15 +6,11 @@ import cv2
 import numpy as np
 
 from engine.frames import view_from_crop
-from engine.io.assets import asset_path
 from engine.stages.foreign_normals import ForeignNetwork
 from engine.stages.normal_network import NormalNetwork, OwnNetwork
 from engine.types import F32, F64, U8, Camera, FaceCrop, NormalMap
 
-__all__ = ["WEIGHTS", "NormalEstimator"]
-
-WEIGHTS = "normals.onnx"
-"""The network that is shipped, among the assets."""
+__all__ = ["NormalEstimator"]
 
 
 class NormalEstimator:
@@ -22,7 +18,7 @@ class NormalEstimator:
 
     def __init__(
         self,
-        weights: Path | None = None,
+        weights: Path,
         *,
         threads: int = 2,
         provider: str = "auto",
@@ -32,19 +28,18 @@ class NormalEstimator:
 
         Args:
             weights: an ONNX file of our own training, or any other with a FILE.toml beside it, see
-                `engine.stages.foreign_normals`; None: the one that is shipped.
+                `engine.stages.foreign_normals`.
             threads, provider, may_fall_back: as for `OnnxSession`.
         Raises: AssetError: if the file is missing or not as it should be. ProviderError: if it
             cannot be run there.
         """
-        path = asset_path(WEIGHTS) if weights is None else weights
         make: type[OwnNetwork] | type[ForeignNetwork] = OwnNetwork
-        if path.with_suffix(".toml").is_file():
+        if weights.with_suffix(".toml").is_file():
             make = ForeignNetwork
         self._network: NormalNetwork = make(
-            path, threads=threads, provider=provider, may_fall_back=may_fall_back
+            weights, threads=threads, provider=provider, may_fall_back=may_fall_back
         )
-        self.path = path
+        self.path = weights
 
     @property
     def size_px(self) -> int:

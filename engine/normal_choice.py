@@ -1,0 +1,61 @@
+"""The normal network that a person chose: the shipped one, a file, or none."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import AssetError
+from engine.io.assets import asset_path, load_manifest
+from engine.io.readable import probing
+from engine.stages.normal_estimator import NormalEstimator
+
+__all__ = ["WEIGHTS", "NormalChoice", "choose_normals"]
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = "normals.onnx"
+"""The network that is shipped, among the assets."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalChoice:
+    """Which network it is, looked up but not yet loaded."""
+
+    path: Path | None
+    reason: str = ""  # why there is none
+
+    @property
+    def name(self) -> str:
+        """For records; "none" without a network."""
+        return self.path.name if self.path is not None else "none"
+
+    def load(self) -> NormalEstimator | None:
+        """Ready to run, on the graphics card where there is one. Raises: AssetError, ProviderError.
+
+        To be used from the thread that calls this.
+        """
+        if self.path is None:
+            return None
+        estimator = NormalEstimator(self.path, provider="auto")
+        if estimator.fallback:
+            logger.warning("%s runs on the %s", self.path.name, estimator.fallback)
+        return estimator
+
+
+def choose_normals(asked: str | None) -> NormalChoice:
+    """Args: asked: a path, "none", or None for the shipped network, if there is one.
+
+    Raises: AssetError: if a file that is named or listed is missing or changed.
+    """
+    if asked == "none":
+        return NormalChoice(None, "switched off with --normals none")
+    if asked is None:
+        if WEIGHTS in {asset.file for asset in load_manifest()}:
+            return NormalChoice(asset_path(WEIGHTS))
+        return NormalChoice(None, "none is shipped; choose one with --normals FILE")
+    path = Path(asked)
+    with probing(path, "check --normals", AssetError):
+        missing = not path.is_file()
+    if missing:
+        raise AssetError(f"normal network {path} does not exist; check --normals")
+    return NormalChoice(path)

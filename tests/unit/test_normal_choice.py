@@ -1,0 +1,52 @@
+"""Which normal network is meant, and that it is loaded from there."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import AssetError
+from engine.normal_choice import NormalChoice, choose_normals
+from tests.onnx_files import save_normal_net
+
+
+def test_none_and_files_are_told_apart(tmp_path: Path) -> None:
+    assert choose_normals("none") == NormalChoice(None, "switched off with --normals none")
+    assert choose_normals("none").load() is None
+    net = save_normal_net(tmp_path / "made.onnx")
+    chosen = choose_normals(str(net))
+    assert (chosen.path, chosen.name, chosen.reason) == (net, "made.onnx", "")
+    loaded = chosen.load()
+    assert loaded is not None
+    assert loaded.size_px == 32
+
+
+def test_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(AssetError, match=r"lost\.onnx does not exist; check --normals"):
+        choose_normals(str(tmp_path / "lost.onnx"))
+
+
+def test_without_a_listed_network_there_is_none_and_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "manifest.toml").write_text("")
+    monkeypatch.setenv("N2F_ASSETS", str(tmp_path))
+    chosen = choose_normals(None)
+    assert chosen.path is None
+    assert "choose one with --normals FILE" in chosen.reason
+
+
+def test_a_listed_network_is_checked_against_its_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.io.assets import sha256_of
+
+    net = save_normal_net(tmp_path / "normals.onnx")
+    (tmp_path / "manifest.toml").write_text(
+        f'[[asset]]\nfile = "normals.onnx"\nsha256 = "{sha256_of(net)}"\n'
+        f'size = {net.stat().st_size}\nlicence = "CC0-1.0"\nsource = "test"\ncommand = "make"\n'
+    )
+    monkeypatch.setenv("N2F_ASSETS", str(tmp_path))
+    assert choose_normals(None).path == net
+    net.write_bytes(net.read_bytes()[::-1])
+    with pytest.raises(AssetError, match="not the file that the manifest records"):
+        choose_normals(None)
