@@ -29,6 +29,7 @@ uniform vec4 u_beard_colour;
 uniform vec4 u_scalp_colour;
 uniform float u_freckles;
 uniform float u_bump; // height of pores and wrinkles
+uniform float u_grain; // of them in a metre
 uniform vec3 u_gloss; // reflectance of skin, of lips, and shininess
 uniform vec3 u_noise_offset;
 uniform vec3 u_eye_centre[2]; // left, right
@@ -50,24 +51,24 @@ vec3 skin_albedo(vec4 a, vec4 b) {
     vec3 log_albedo = u_tone + u_detail * texture(u_skins, vec3(v_uv, u_skin_layer)).rgb;
     log_albedo += u_melanin * u_blotches.x * (noise3(p * 55.0) - 0.5);
     log_albedo += u_haemoglobin * u_blotches.y * (noise3(p * 80.0 + 7.0) - 0.5);
-    float spots = smoothstep(0.66, 0.78, noise3(p * 420.0)) * noise3(p * 40.0 + 3.0);
-    log_albedo += u_melanin * u_freckles * spots * clamp(b.r + b.g + 0.15, 0.0, 1.0);
+    if (u_freckles > 0.0) {
+        float spots = smoothstep(0.66, 0.78, noise3(p * 420.0)) * noise3(p * 40.0 + 3.0);
+        log_albedo += u_melanin * u_freckles * spots * clamp(b.r + b.g + 0.15, 0.0, 1.0);
+    }
     vec3 albedo = exp(log_albedo);
-    float strands = noise3(p * vec3(1500.0, 500.0, 700.0));
-    float fine = noise3(p * 1700.0 + 11.0);
+    float fine = noise3(p * vec3(1600.0, 700.0, 1000.0));
     albedo = mix(albedo, u_blush_colour.rgb, b.r * u_blush_colour.a);
     albedo = mix(albedo, u_lid_colour.rgb, a.g * u_lid_colour.a);
     albedo = mix(albedo, u_lip_colour.rgb * (0.8 + 0.4 * fine), a.r * u_lip_colour.a);
     albedo = mix(albedo, u_beard_colour.rgb, a.a * u_beard_colour.a * (0.35 + 0.65 * fine));
     albedo = mix(albedo, u_scalp_colour.rgb, b.b * u_scalp_colour.a * (0.5 + 0.5 * fine));
-    return mix(albedo, u_brow_colour.rgb, a.b * u_brow_colour.a * (0.45 + 0.55 * strands));
+    return mix(albedo, u_brow_colour.rgb, a.b * u_brow_colour.a * (0.45 + 0.55 * fine));
 }
 
 vec3 bumped(vec3 n) {
     vec3 p = v_position + u_noise_offset;
-    vec3 h = vec3(noise3(p * 600.0), noise3(p * 600.0 + 17.0), noise3(p * 600.0 + 31.0));
-    vec3 w = vec3(noise3(p * 130.0), noise3(p * 130.0 + 5.0), noise3(p * 130.0 + 9.0));
-    return normalize(n + u_bump * (h + w - 1.0));
+    vec3 h = vec3(noise3(p * u_grain), noise3(p * u_grain + 17.0), noise3(p * u_grain + 31.0));
+    return normalize(n + u_bump * (2.0 * h - 1.0));
 }
 
 vec3 skin_light(vec3 n, vec3 to_eye) {

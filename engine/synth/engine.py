@@ -5,9 +5,11 @@ Uses an OpenGL context and MediaPipe: make, use and close it in one thread.
 
 from dataclasses import replace
 
+import moderngl
 import numpy as np
 
 from engine.flame.model import HeadModel
+from engine.flame.posed import PosedHead
 from engine.frames import crop_camera, project, view_from_crop
 from engine.render.context import headless_context
 from engine.synth.backdrop import draw_backdrop
@@ -22,16 +24,19 @@ from engine.synth.person import Person, draw_person
 from engine.synth.photo_effects import apply_photo_effects, draw_photo_effects
 from engine.synth.placement import WINDOW_PX, Placement, draw_placement
 from engine.synth.posing import PersonPoser, PosedPerson
-from engine.synth.sample import Sample
+from engine.synth.props import Prop
+from engine.synth.sample import PARSING, Sample
 from engine.synth.scene_renderer import SceneMaps, SceneRenderer, Worn
 from engine.synth.settings import SynthSettings
-from engine.synth.visibility import HeadVisibility, measure_visibility
+from engine.synth.visibility import HeadVisibility, measure_visibility, with_rows_of
 from engine.synth.wardrobe import Wardrobe, draw_props, draw_worn
 from engine.types import F32, U8, FlameParams
 
 __all__ = ["SampleMaker"]
 
 _SPLITS = ("train", "val")
+_OPEN_JAW = 0.3  # radians
+_CLOSEST = 0.12  # metres
 
 
 class SampleMaker:
@@ -55,10 +60,7 @@ class SampleMaker:
         self._ctx = headless_context()
         self._renderer = SceneRenderer(self._ctx, pack)
         self._posers = {head.name: PersonPoser(head) for head in self._heads}
-        self._visibility: dict[str, HeadVisibility] = {
-            head.name: measure_visibility(self._ctx, head.model.v_template, head.model.faces)
-            for head in self._heads
-        }
+        self._visibility = {head.name: _visibility(self._ctx, head) for head in self._heads}
         self._finder = PointFinder()
 
     def make(self, index: int) -> Sample:
@@ -95,6 +97,7 @@ class SampleMaker:
         layer = int(self._wardrobe.skins[rng.integers(len(self._wardrobe.skins))])
         worn = draw_worn(rng, self._wardrobe, hair_colour)
         props = draw_props(rng, head, posed, np.exp(tone), has_hair=_has_hair(worn))
+        props = [prop for prop in props if _is_clear_of(prop, placement)]
         if any(prop.kind == "hat" for prop in props):
             worn = [w for w in worn if w.attachment.kind != "hair"]
         catch = rng.normal(0, 1, 3) * [0.6, 0.5, 0.2] + [0, 0.4, 1.0]
@@ -169,6 +172,19 @@ class SampleMaker:
         self._ctx.release()
 
 
+def _visibility(ctx: moderngl.Context, head: SynthHead) -> HeadVisibility:
+    """Of a neutral head; what lies in the mouth is seen with the jaw open."""
+    model = head.model
+    neutral = FlameParams.neutral(model.model_id, model.n_shape, model.n_expr)
+    open_jaw = neutral.with_values(jaw=np.array([_OPEN_JAW, 0, 0], np.float32))
+    shut, wide = (
+        measure_visibility(ctx, PosedHead(model).vertices(params), model.faces)
+        for params in (neutral, open_jaw)
+    )
+    inside = np.unique(model.faces[head.face_class == PARSING.index("mouth_inside")])
+    return with_rows_of(shut, wide, inside)
+
+
 def _params(model: HeadModel, person: Person, placement: Placement) -> FlameParams:
     """The head's parameters; the neck bends the body only, so that it is zero here."""
     params = person.params(model)
@@ -184,6 +200,12 @@ def _populations(settings: SynthSettings, pack: SynthPack) -> list[SynthHead]:
             f"{', '.join(pack.heads)}; build a pack with `python -m engine.synth.build_pack`"
         )
     return [pack.heads[settings.population]]
+
+
+def _is_clear_of(prop: Prop, placement: Placement) -> bool:
+    """Whether a prop keeps away from the camera, which an arm may point at."""
+    depth = -(prop.vertices @ placement.R[2] + placement.t[2])
+    return bool(depth.min() > _CLOSEST)
 
 
 def _has_hair(worn: list[Worn]) -> bool:

@@ -69,6 +69,7 @@ def draw_look(rng: np.random.Generator, tone: F64, hair: F32) -> dict[str, Any]:
         "u_scalp_colour": [*hair, rng.choice([0.0, rng.uniform(0.3, 0.98)])],
         "u_freckles": rng.uniform(0.3, 1.5) if rng.random() < 0.15 else 0.0,
         "u_bump": rng.uniform(0.0, 0.22) ** 1.3,
+        "u_grain": np.exp(rng.uniform(np.log(60), np.log(900))),
         "u_gloss": [rng.uniform(0.005, 0.05), rng.uniform(0.01, 0.08), rng.uniform(8, 40)],
         "u_noise_offset": rng.uniform(0, 5, 3),
         "u_wrap": rng.uniform(0.2, 1.0) * np.array([0.35, 0.2, 0.14]),

@@ -30,13 +30,14 @@ class SceneMesh:
             faces: (F, 3) rows of the vertices of `draw`; uv: (T, 2); uv_faces: (F, 3) rows of it.
             kind: (F,) of `kind_of`.
         """
-        corners = np.stack(
-            [faces.reshape(-1), uv_faces.reshape(-1), np.repeat(kind, 3).astype(np.int64)], axis=1
-        )
-        unique, index = np.unique(corners, axis=0, return_inverse=True)
-        self._vertex = unique[:, 0]
+        # One number for each corner: sorting rows of three takes ten times as long.
+        code = (faces.astype(np.int64) << 32) + (uv_faces.astype(np.int64) << 8)
+        code += kind.astype(np.int64)[:, None]
+        unique, index = np.unique(code.reshape(-1), return_inverse=True)
+        self._vertex = unique >> 32
         self._ctx = ctx
-        static = np.column_stack([uv[unique[:, 1]], unique[:, 2]]).astype(np.float32)
+        uv_row, kinds = (unique >> 8) & 0xFFFFFF, unique & 0xFF
+        static = np.column_stack([uv[uv_row], kinds]).astype(np.float32)
         self._static = ctx.buffer(np.ascontiguousarray(static).tobytes())
         self._index = ctx.buffer(index.astype(np.int32).reshape(-1).tobytes())
         self._moving = ctx.buffer(reserve=len(unique) * 48, dynamic=True)

@@ -13,7 +13,7 @@ from engine.render.renderer import MeshRenderer
 from engine.synth.spherical_harmonics import sh_basis
 from engine.types import F32, F64, I32, Camera
 
-__all__ = ["HeadVisibility", "fibonacci_sphere", "measure_visibility"]
+__all__ = ["HeadVisibility", "fibonacci_sphere", "measure_visibility", "with_rows_of"]
 
 N_DIRECTIONS = 128
 _MAP_PX = 320
@@ -57,7 +57,7 @@ class HeadVisibility:
 def measure_visibility(
     ctx: moderngl.Context, vertices: F32, faces: I32, n_directions: int = N_DIRECTIONS
 ) -> HeadVisibility:
-    """Draw a neutral head, (V, 3) metres, from all directions and see which vertices show."""
+    """Draw a head, (V, 3) metres, head frame, from all directions and see which vertices show."""
     directions = fibonacci_sphere(n_directions)
     normals = vertex_normals(vertices, faces)
     middle = vertices.mean(axis=0).astype(np.float64)
@@ -86,6 +86,16 @@ def measure_visibility(
         open_transfer=(scale * cosine.T @ basis).astype(np.float32),
         transfer=(scale * (cosine * visible).T @ basis).astype(np.float32),
     )
+
+
+def with_rows_of(base: HeadVisibility, other: HeadVisibility, rows: I32) -> HeadVisibility:
+    """base, but for some vertices, (N,) indices, what they see in another pose."""
+    visible, open_transfer, transfer = (
+        a.copy() for a in (base.visible, base.open_transfer, base.transfer)
+    )
+    visible[:, rows] = other.visible[:, rows]
+    open_transfer[rows], transfer[rows] = other.open_transfer[rows], other.transfer[rows]
+    return HeadVisibility(base.directions, visible, open_transfer, transfer)
 
 
 def _looking_from(direction: F64) -> F64:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.flame.posed import surface_points
 from engine.synth.glasses import ear_roots
 from engine.synth.pack import Attachment, SynthHead, SynthLight, SynthPack
 from engine.synth.posing import PosedPerson
@@ -14,6 +15,7 @@ from engine.types import F32, F64, I32
 __all__ = ["Wardrobe", "draw_props", "draw_worn"]
 
 _HAIR, _BROWS, _LASHES = 0.82, 0.7, 0.6  # shares of people who wear them
+_NEAR, _COVERED_SHARE = 0.008, 0.15  # metres; of the landmarks
 _GLASSES, _HAT, _OCCLUDER, _CLOTHES = 0.22, 0.10, 0.10, 0.85
 
 
@@ -24,6 +26,7 @@ class Wardrobe:
     skins: I32  # rows of the pack's skins
     attachments: dict[str, list[Attachment]]  # by kind
     lights: list[SynthLight]
+    weights: dict[str, F64]  # by kind: how often each attachment is worn
 
     @classmethod
     def of_split(cls, pack: SynthPack, split: str) -> "Wardrobe":
@@ -41,14 +44,32 @@ class Wardrobe:
         lights = [light.name for light in pack.lights]
         kinds = sorted({a.kind for a in pack.attachments})
         by_kind = {k: [a for a in pack.attachments if a.kind == k] for k in kinds}
+        attachments = {
+            kind: [a for a in all_ if is_for(a.name, [b.name for b in all_])]
+            for kind, all_ in by_kind.items()
+        }
+        head = next(iter(pack.heads.values()))
         return cls(
             skins=np.array([i for i, n in enumerate(skins) if is_for(n, skins)], np.int32),
-            attachments={
-                kind: [a for a in all_ if is_for(a.name, [b.name for b in all_])]
-                for kind, all_ in by_kind.items()
-            },
+            attachments=attachments,
             lights=[light for light in pack.lights if is_for(light.name, lights)],
+            weights={kind: _weights(all_, head) for kind, all_ in attachments.items()},
         )
+
+
+def _weights(attachments: list[Attachment], head: SynthHead) -> F64:
+    """(N,) adding up to 1; hair that hangs over the face is worn seldom."""
+    model = head.model
+    marks = surface_points(model.v_template, model.faces, model.landmarks68)[17:]
+    weights = np.ones(len(attachments))
+    for i, attachment in enumerate(attachments):
+        hair = attachment.vertices.get(head.name)
+        if attachment.kind == "hair" and hair is not None:
+            beside = np.linalg.norm(hair[None, :, :2] - marks[:, None, :2], axis=-1) < _NEAR
+            covered = (beside & (hair[None, :, 2] > marks[:, None, 2])).any(axis=1)
+            weights[i] = 1.0 if covered.mean() < _COVERED_SHARE else 0.2
+    total: F64 = weights / weights.sum()
+    return total
 
 
 def draw_worn(rng: np.random.Generator, wardrobe: Wardrobe, hair_colour: F32) -> list[Worn]:
@@ -56,12 +77,13 @@ def draw_worn(rng: np.random.Generator, wardrobe: Wardrobe, hair_colour: F32) ->
     worn = []
     for kind, share in (("hair", _HAIR), ("brows", _BROWS), ("lashes", _LASHES)):
         choices = wardrobe.attachments.get(kind, [])
-        is_worn, which = rng.random() < share, rng.integers(max(len(choices), 1))
+        is_worn, chance = rng.random() < share, rng.random()
         colour = hair_colour * rng.uniform(0.6, 1.1)
         if kind == "lashes":
             colour = colour * 0.3
         if choices and is_worn:
             gloss = (float(rng.uniform(0.0, 0.05)), float(rng.uniform(8, 40)))
+            which = int((chance > np.cumsum(wardrobe.weights[kind])[:-1]).sum())
             worn.append(Worn(choices[which], colour.astype(np.float32), gloss))
     return worn
 
