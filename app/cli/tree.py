@@ -11,6 +11,7 @@ from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.fit import fit
 from app.cli.live import live
+from app.cli.synth import synth
 
 __all__ = ["cli"]
 
@@ -49,5 +50,6 @@ def _for_all_commands(
 cli.command()(demo)
 cli.command()(live)
 cli.command()(fit)
+cli.command()(synth)
 cli.add_typer(assets_app, name="assets")
 cli.command()(doctor)

@@ -1,0 +1,59 @@
+"""Contact sheets: each picture is where it belongs, pixel by pixel."""
+
+import numpy as np
+import pytest
+
+from engine.synth.sample import PARSING
+from engine.synth.settings import SynthSettings
+from engine.synth.sheet import (
+    PARSING_COLOURS,
+    SAMPLE_HEADINGS,
+    SheetRow,
+    contact_sheet,
+    parsing_picture,
+    sample_row,
+)
+from tests.synth_fakes import made_sample
+
+
+def plain(colour: int, size: int = 20) -> np.ndarray:
+    return np.full((size, size, 3), colour, np.uint8)
+
+
+def test_rows_run_left_to_right_then_down():
+    rows = [SheetRow(str(i), [plain(10 * i + 1), plain(10 * i + 2)]) for i in range(3)]
+    sheet = contact_sheet(rows, ("one", "two"), n_across=2)
+    # Two blocks of 2 x (20 + 4) + 4 px; headings 15 + 4 px, then blocks of 20 + 15 + 4 px.
+    assert sheet.shape == (19 + 2 * 39, 2 * 52, 3)
+    for x, y, colour in ((4, 19, 1), (28, 19, 2), (56, 19, 11), (80, 19, 12), (4, 58, 21)):
+        assert (sheet[y : y + 20, x : x + 20] == colour).all()
+    assert (sheet[58:78, 56:] == 250).all()  # no fourth row
+    assert sheet[:19, :52].min() < 100  # a heading is written
+
+
+def test_pictures_of_other_sizes_fill_their_cells():
+    sheet = contact_sheet([SheetRow("", [plain(9, 40), plain(7, 10)])], cell_px=20)
+    assert (sheet[4:24, 4:24] == 9).all()
+    assert (sheet[4:24, 28:48] == 7).all()
+
+
+def test_a_sample_shows_its_pictures_and_the_colours_of_its_classes():
+    sample = made_sample(SynthSettings(size_px=16), 0)
+    row = sample_row(sample)
+    assert row.label == "train-00000000, openhead, not found by MediaPipe"
+    assert len(row.pictures) == len(SAMPLE_HEADINGS)
+    assert row.pictures[1] is sample.head_normals
+    assert np.array_equal(row.pictures[3][2, 5], PARSING_COLOURS[sample.parsing[2, 5]])
+
+
+def test_each_class_has_a_colour_of_its_own():
+    assert PARSING_COLOURS.shape == (len(PARSING), 3)
+    assert len(np.unique(PARSING_COLOURS, axis=0)) == len(PARSING)
+    assert parsing_picture(np.array([[200]], np.uint8)).tolist() == [[[255, 255, 255]]]
+
+
+@pytest.mark.parametrize("counts", [[], [0], [2, 1]])
+def test_rows_of_unequal_length_are_refused(counts: list[int]):
+    rows = [SheetRow("", [plain(0)] * n) for n in counts]
+    with pytest.raises(ValueError, match="expected rows of one length"):
+        contact_sheet(rows)
