@@ -24,7 +24,7 @@ _LASH_ABOVE, _LASH_SOFT = 0.0002, 0.0002
 _CONTRAST = 0.32  # standard deviation of log brightness
 _FALL: dict[str, tuple[float, float, float]] = {"ponytail01": (0.0, -0.6, -1.0)}
 _CURL = {"afro01": 1.0}
-_RAGGED = {"afro01": 1.0}
+_RAGGED = {"afro01": 1.0, "bob01": 0.1}
 _DOWN = (0.0, -1.0, 0.0)
 
 

@@ -15,6 +15,7 @@ from engine.types import F32, F64, I32, Bool
 __all__ = ["HeadSurface", "bind", "components", "followed_vertices", "lash_roots"]
 
 _CANDIDATES = 24
+_FACING = 0.6  # cosine: how straight below its closest skin a point inside the head lies
 _HAIR_REGIONS = ("scalp", "forehead", "ears")  # what the face's expressions move least
 
 
@@ -41,7 +42,10 @@ class HeadSurface:
         normal = np.einsum("nc,ncd->nd", bary[row, best], self._normals[near[row, best]])
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
         away = points - foot
-        height = np.linalg.norm(away, axis=1) * np.where((away * normal).sum(1) < 0, -1, 1)
+        length = np.linalg.norm(away, axis=1)
+        # Below the neck's open end the closest skin is its rim, seen from the side: not inside.
+        inside = (away * normal).sum(1) < -_FACING * length
+        height = np.where(inside, -length, length)
         return foot, normal, height
 
     def lifted(self, points: F64, at_least: float, soft: float) -> F64:

@@ -10,9 +10,9 @@ from engine.types import F64, U8, Bool
 __all__ = ["strand_texture"]
 
 _RIM = np.ones((7, 7), np.uint8)
-_STEP_PX = 1.5
-_STREAK_STEPS = 40
-_TIP_STEPS = 16  # strands end at different heights over so many steps
+_STEP_PX = 1.0
+_STREAK_STEPS = 48
+_TIP_STEPS = 22  # strands end at different heights over so many steps
 
 
 def strand_texture(
