@@ -40,7 +40,7 @@ __all__ = ["SAMPLES_PER_SHARD", "Progress", "ShardTask", "make_shard", "produce"
 logger = logging.getLogger(__name__)
 
 SAMPLES_PER_SHARD: Final = 500
-"""About 30 MB at 128 px."""
+"""About 45 MB at 128 px."""
 
 
 @dataclass(frozen=True, slots=True)

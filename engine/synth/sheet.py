@@ -54,8 +54,8 @@ class SheetRow:
 def sample_row(sample: Sample) -> SheetRow:
     """A sample under SAMPLE_HEADINGS."""
     said = [sample.key, str(sample.meta.get("population", ""))]
-    if sample.meta.get("found") is False:
-        said.append("not found by MediaPipe")
+    if "found" in sample.meta:
+        said.append("MediaPipe's points" if sample.meta["found"] else "modelled points")
     pictures = (sample.image, sample.head_normals, sample.view_normals)
     return SheetRow(", ".join(filter(None, said)), (*pictures, parsing_picture(sample.parsing)))
 

@@ -40,7 +40,7 @@ def test_pictures_of_other_sizes_fill_their_cells():
 def test_a_sample_shows_its_pictures_and_the_colours_of_its_classes():
     sample = made_sample(SynthSettings(size_px=16), 0)
     row = sample_row(sample)
-    assert row.label == "train-00000000, openhead, not found by MediaPipe"
+    assert row.label == "train-00000000, openhead, modelled points"
     assert len(row.pictures) == len(SAMPLE_HEADINGS)
     assert row.pictures[1] is sample.head_normals
     assert np.array_equal(row.pictures[3][2, 5], PARSING_COLOURS[sample.parsing[2, 5]])
