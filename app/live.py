@@ -16,6 +16,7 @@ from app.view import State, View
 from engine.errors import CaptureError, EngineError, OutputError
 from engine.head_choice import chosen_head_model
 from engine.io.image import save_png
+from engine.normal_choice import choose_normals
 from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
@@ -36,6 +37,7 @@ class LiveSettings:
     method: str = "landmarks"
     model: Path | None = None  # None: the bundled head model
     n_faces: int = 1
+    normals: str | None = None  # as for --normals; None: the shipped network, if there is one
     screenshot: Path | None = None  # PNG to write before quitting by itself
     screenshot_after: int = 60  # fitted frames
 
@@ -44,20 +46,24 @@ def run_window(settings: LiveSettings) -> int:
     """Open the window and stay until it is closed.
 
     Returns: the exit code.
-    Raises: EngineError: if there is no display, the head model cannot be read, or, where a
-        screenshot is asked for, it cannot be written or the source fails.
+    Raises: EngineError: if there is no display, the head model or the normal network cannot be
+        read, or, where a screenshot is asked for, it cannot be written or the source fails.
     """
     check_display()
     model = chosen_head_model(settings.model)
+    normals = choose_normals(settings.normals)
     application = make_application()
 
     def make_fitter() -> Reconstructor:
-        return Reconstructor(model, method=settings.method, n_faces=settings.n_faces)
+        return Reconstructor(
+            model, method=settings.method, n_faces=settings.n_faces, normals=normals.load()
+        )
 
     session = LiveSession(
         lambda ctx: head_renderer(ctx, model),
         make_fitter,
         lambda spec: open_source(spec, model),
+        no_normals=normals.reason,
     )
     photographer = None
     if settings.screenshot is not None:

@@ -7,6 +7,7 @@ import moderngl
 import numpy as np
 
 from app.banner import Banner
+from app.network_menu import PREDICTIONS, NetworkButton
 from app.overlay_widget import OverlayWidget
 from app.qt import (
     QAction,
@@ -26,6 +27,7 @@ from app.qt import (
 from app.source_menu import SourceButton, request_of, sample_request
 from app.view import State, View
 from app.worker import Request
+from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import U8
 
@@ -59,20 +61,24 @@ class MainWindow(QMainWindow):
     """Give it views with `show_view`; everything else goes out through `Commands`."""
 
     def __init__(
-        self, make_renderer: Callable[[moderngl.Context], MeshRenderer], commands: Commands
+        self,
+        make_renderer: Callable[[moderngl.Context], MeshRenderer],
+        commands: Commands,
+        no_normals: str = "",
     ) -> None:
+        """no_normals: why there is no normal network; empty where there is one."""
         super().__init__()
-        self._commands = commands
+        self._commands, self._no_normals = commands, no_normals
         self._request: Request | None = None
         self._frames_without_face = 0
         self.setWindowTitle("n2fnet")
-        self.resize(1120, 760)
+        self.resize(1240, 800)
         self.setMinimumSize(560, 400)
         self.setAcceptDrops(True)
         self.canvas = OverlayWidget(make_renderer)
         self.setCentralWidget(self.canvas)
         self.banner = Banner(self.canvas)
-        self.mode_actions: dict[RenderMode, QAction] = {}
+        self.mode_actions: dict[RenderMode | PredictionMode, QAction] = {}
         self._add_toolbar()
         self._state_label, self._stats_label = QLabel(), QLabel()
         self.statusBar().setSizeGripEnabled(False)
@@ -166,13 +172,17 @@ class MainWindow(QMainWindow):
 
     def _add_modes(self, bar: QToolBar) -> None:
         group = QActionGroup(self)
-        for key, (mode, title) in enumerate(MODES, start=1):
+        for key, (mode, title) in enumerate((*MODES, *PREDICTIONS), start=1):
             action = self._toggle(
                 title, str(key), lambda on, mode=mode: on and self.canvas.set_mode(mode)
             )
             group.addAction(action)
-            bar.addAction(action)
+            self.addAction(action)  # so that its key works from within a closed menu too
             self.mode_actions[mode] = action
+        bar.addActions([self.mode_actions[mode] for mode, _ in MODES])
+        maps = [self.mode_actions[mode] for mode, _ in PREDICTIONS]
+        self.network_button = NetworkButton(self, maps, self._no_normals)
+        bar.addWidget(self.network_button)
         self.mode_actions[self.canvas.mode].setChecked(True)
 
     def _add_opacity(self, bar: QToolBar) -> None:

@@ -9,6 +9,7 @@ from app.qt import QOpenGLContext, QOpenGLWidget, QSize, QWidget
 from app.theme import CANVAS_RGB
 from app.view import View
 from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
+from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 
 __all__ = ["OverlayWidget", "letterbox"]
@@ -60,7 +61,7 @@ class OverlayWidget(QOpenGLWidget):
         self._renderer: MeshRenderer | None = None
         self._view: View | None = None
         self._stale = True  # the renderer's picture is not of the present view and settings
-        self.mode = RenderMode.SHADED
+        self.mode: RenderMode | PredictionMode = RenderMode.SHADED
         self.opacity = DEFAULT_OPACITY
         self.mirrored = False
         self.n_painted = 0
@@ -71,7 +72,7 @@ class OverlayWidget(QOpenGLWidget):
         self._view = view
         self._repaint()
 
-    def set_mode(self, mode: RenderMode) -> None:
+    def set_mode(self, mode: RenderMode | PredictionMode) -> None:
         self.mode = mode
         self._repaint()
 

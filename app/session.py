@@ -55,13 +55,15 @@ class LiveSession(QObject):
         make_renderer: Callable[[moderngl.Context], MeshRenderer],
         make_fitter: Callable[[], Fitter],
         open_named: Callable[[str], Source],
+        no_normals: str = "",
     ) -> None:
+        """no_normals: why there is no normal network; empty where there is one."""
         super().__init__()
         self._views: Mailbox[View] = Mailbox()
         self._poked.connect(self._look, Qt.ConnectionType.QueuedConnection)
         self.worker = Worker(make_fitter, open_named, self.publish)
         commands = Commands(self.worker.open, self.worker.set_paused, self.stop)
-        self.window = MainWindow(make_renderer, commands)
+        self.window = MainWindow(make_renderer, commands, no_normals)
         self.on_view: Callable[[View], None] = lambda view: None
         self.stopped_clean = True
 

@@ -46,6 +46,7 @@ class BatchSettings:
     n_faces: int  # most faces in a picture
     exports: tuple[str, ...]  # some of EXPORTS
     overwrite: bool  # do inputs again that are done
+    normals: str = ""  # which normal network; empty without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +141,12 @@ class Batch:
     def _identity_settings(self) -> dict[str, str | int]:
         """What the numbers in the outputs depend on."""
         settings = self._settings
-        return {
+        identity: dict[str, str | int] = {
             "method": settings.method,
             "model_id": self._model.model_id,
             "faces": settings.n_faces,
         }
+        return identity | ({"normals": settings.normals} if settings.normals else {})
 
     def _kept(self, job: Job, identity: tuple[str, int, int]) -> Outcome | None:
         """The outcome of an earlier run, if it still holds; None: there is work to do."""

@@ -7,13 +7,14 @@ from engine.io.image import save_png
 from engine.io.mesh_export import write_glb, write_obj
 from engine.io.results import FitSequence, save_fit_npz, save_sequence_npz, write_csv
 from engine.render.overlay import OverlayPainter
+from engine.render.prediction import coloured_normals, coloured_parsing
 from engine.types import Frame, Reconstruction
 from engine.video_fit import FittedVideo
 
 __all__ = ["EXPORTS", "FACE_MARK", "FitWriter"]
 
-EXPORTS = ("npz", "csv", "obj", "glb", "mp4", "png")
-"""What can be written for an input; mp4 for videos only."""
+EXPORTS = ("npz", "csv", "obj", "glb", "mp4", "png", "normals")
+"""What can be written for an input; mp4 for videos only, normals where a network sees them."""
 FACE_MARK = ".face"
 """STEM.face2.npz holds the second face of STEM; no STEM may look like that itself."""
 
@@ -54,6 +55,7 @@ class FitWriter:
                 sequence.add(frame.index, frame.t_ns, fit)
                 write_csv(path, sequence)
             self._write_mesh(own, fit, names)
+            self._write_maps(own, fit, names)
         self._write_overlay(stem, frame, fits, names)
         return tuple(names.added)
 
@@ -70,6 +72,7 @@ class FitWriter:
             if path := names.add(own, "csv"):
                 write_csv(path, sequence)
             self._write_mesh(own, fitted.best_fits[face], names)
+            self._write_maps(own, fitted.best_fits[face], names)
         if fitted.best is not None:
             frame, fits = fitted.best
             self._write_overlay(stem, frame, fits, names)
@@ -81,6 +84,17 @@ class FitWriter:
             write_obj(path, fit.vertices, model.faces, model.uv, model.uv_faces)
         if path := names.add(stem, "glb"):
             write_glb(path, fit.vertices, model.faces)
+
+    def _write_maps(self, stem: str, fit: Reconstruction, names: "_Names") -> None:
+        """STEM.head.png, STEM.view.png and STEM.parsing.png, as far as the network gives them."""
+        seen = fit.normals
+        if "normals" not in self._exports or seen is None:
+            return
+        for kind, normals in (("head", seen.head), ("view", seen.view)):
+            if normals is not None:
+                save_png(names.note(f"{stem}.{kind}.png"), coloured_normals(normals))
+        if seen.parsing is not None:
+            save_png(names.note(f"{stem}.parsing.png"), coloured_parsing(seen.parsing))
 
     def _write_overlay(
         self, stem: str, frame: Frame, fits: list[Reconstruction], names: "_Names"
@@ -111,5 +125,9 @@ class _Names:
         """The path to write to, None if this kind is not wanted."""
         if kind not in self._exports:
             return None
-        self.added.append(f"{stem}.{kind}")
-        return self._out / self.added[-1]
+        return self.note(f"{stem}.{kind}")
+
+    def note(self, name: str) -> Path:
+        """The path of a file that is wanted."""
+        self.added.append(name)
+        return self._out / name

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import AssetError
-from engine.io.assets import asset_path, load_manifest
+from engine.io.assets import asset_path, load_manifest, sha256_of
 from engine.io.readable import probing
 from engine.stages.normal_estimator import NormalEstimator
 
@@ -25,9 +25,9 @@ class NormalChoice:
     reason: str = ""  # why there is none
 
     @property
-    def name(self) -> str:
-        """For records; "none" without a network."""
-        return self.path.name if self.path is not None else "none"
+    def identity(self) -> str:
+        """For records: the file's name and the start of its hash; empty without a network."""
+        return f"{self.path.name} {sha256_of(self.path)[:12]}" if self.path is not None else ""
 
     def load(self) -> NormalEstimator | None:
         """Ready to run, on the graphics card where there is one. Raises: AssetError, ProviderError.

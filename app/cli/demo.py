@@ -23,6 +23,14 @@ def demo(
         Path | None,
         typer.Option(help="With --headless: folder for the results. Default: out/demo."),
     ] = None,
+    normals: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|none",
+            help="Network that sees normals (.onnx; one of others needs a .toml beside it). "
+            "Default: the bundled one, if there is one.",
+        ),
+    ] = None,
 ) -> None:
     """Track the first camera, or the sample clip where there is none."""
     if out is not None and not headless:
@@ -30,26 +38,27 @@ def demo(
     if not headless:
         from app.live import LiveSettings, run_window
 
-        raise typer.Exit(run_window(LiveSettings()))
-    _run_headless(out or Path("out/demo"))
+        raise typer.Exit(run_window(LiveSettings(normals=normals)))
+    _run_headless(out or Path("out/demo"), normals)
 
 
-def _run_headless(out: Path) -> None:
+def _run_headless(out: Path, normals: str | None) -> None:
     from app.cli.frame_lines import FrameLines
     from engine.batch_plan import check_output_folder
     from engine.errors import CaptureError
     from engine.head_choice import chosen_head_model
+    from engine.normal_choice import choose_normals
     from engine.pipeline import METHODS, Reconstructor
     from engine.render.overlay import OverlayPainter
     from engine.source_factory import first_source_spec, open_source
     from engine.video_fit import fit_video
 
     check_output_folder(out, [])
-    model = chosen_head_model(None)
+    model, network = chosen_head_model(None), choose_normals(normals)
     source = open_source(first_source_spec(), model)
     typer.echo(f"fitting {source.name} ...", err=True)
     with OverlayPainter(model) as painter:
-        fitter = Reconstructor(model, method=METHODS[0])
+        fitter = Reconstructor(model, method=METHODS[0], normals=network.load())
         try:
             fitted = fit_video(
                 source,
@@ -74,6 +83,8 @@ def _run_headless(out: Path) -> None:
         "faces": 1,
         "max_frames": _LIVE_FRAMES if source.is_live else 0,  # 0: all
     }
+    if network.path is not None:
+        settings["normals"] = network.identity
     names.append(_write_record(out, source.name, fitted, settings, names))
     typer.echo(
         f"face found in {fitted.n_found} of {fitted.n_frames} frames of {source.name}", err=True
@@ -87,6 +98,7 @@ def _write_results(out: Path, fitted: "FittedVideo", painter: "OverlayPainter") 
     """Parameters, and the best frame in every mode. Returns: file names."""
     from engine.io.image import save_png
     from engine.io.results import save_sequence_npz, write_csv
+    from engine.render.prediction import PredictionMode
     from engine.render.renderer import RenderMode
 
     sequence = next(iter(fitted.sequences.values()))
@@ -94,7 +106,10 @@ def _write_results(out: Path, fitted: "FittedVideo", painter: "OverlayPainter") 
     write_csv(out / "demo.csv", sequence)
     names = ["demo.mp4", "demo.npz", "demo.csv"]
     frame, fits = fitted.best or (None, [])
-    for mode in RenderMode if frame is not None else ():
+    modes: list[RenderMode | PredictionMode] = [*RenderMode]
+    if any(fit.normals is not None for fit in fits):
+        modes += [*PredictionMode]
+    for mode in modes if frame is not None else ():
         names.append(f"demo_{mode.value}.png")
         save_png(out / names[-1], painter.paint(frame.image, fits, mode=mode))
     return names

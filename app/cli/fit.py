@@ -31,12 +31,20 @@ def fit(
     faces: Annotated[
         int, typer.Option(min=1, max=8, help="Most faces to fit in one picture, largest first.")
     ] = 1,
+    normals: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|none",
+            help="Network that sees normals (.onnx; one of others needs a .toml beside it). "
+            "Default: the bundled one, if there is one.",
+        ),
+    ] = None,
     export: Annotated[
         str,
         typer.Option(
             metavar="LIST",
             help="What to write, comma-separated: npz (always), csv, obj, glb, png (overlay), "
-            "mp4 (overlay, for videos).",
+            "mp4 (overlay, for videos), normals (the network's maps, as pictures).",
         ),
     ] = "npz",
     as_json: Annotated[
@@ -55,7 +63,10 @@ def fit(
     Exit code 1 if any input failed or shows no face; the others are done all the same.
     """
     try:
-        _fit(inputs, out, method, model, faces, export, as_json=as_json, overwrite=overwrite)
+        _fit(
+            inputs, out, method, model, faces, normals, export,
+            as_json=as_json, overwrite=overwrite,
+        )  # fmt: skip
     except KeyboardInterrupt:
         again = "the same command without --overwrite" if overwrite else "the same command"
         typer.echo(f"stopped; finished inputs are kept, {again} goes on", err=True)
@@ -68,6 +79,7 @@ def _fit(
     method: str,
     model: Path | None,
     faces: int,
+    normals: str | None,
     export: str,
     *,
     as_json: bool,
@@ -78,16 +90,24 @@ def _fit(
     from engine.batch import Batch, BatchSettings
     from engine.batch_plan import check_output_folder, plan_jobs
     from engine.head_choice import chosen_head_model
+    from engine.normal_choice import choose_normals
     from engine.pipeline import Reconstructor
 
     method = checked_method(method)
-    settings = BatchSettings(out, method, faces, checked_exports(export), overwrite)
+    network = choose_normals(normals)
+    exports = checked_exports(export)
+    if "normals" in exports and network.path is None:
+        raise typer.BadParameter(f"--export normals needs a network: {network.reason}")
+    settings = BatchSettings(out, method, faces, exports, overwrite, network.identity)
     check_output_folder(out, inputs)
     head = chosen_head_model(model)
     jobs = plan_jobs(inputs, out)
+    estimator = network.load()
 
     def make_fitter(tracking: bool) -> Reconstructor:
-        return Reconstructor(head, method=method, n_faces=faces, tracking=tracking)
+        return Reconstructor(
+            head, method=method, n_faces=faces, tracking=tracking, normals=estimator
+        )
 
     with closing(Batch(head, settings, make_fitter)) as batch, FitReport(len(jobs)) as report:
         outcomes = _run_all(batch, jobs, out, report)

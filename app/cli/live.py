@@ -24,6 +24,14 @@ def live(
         typer.Option(help="Head model (.npz, FLAME .pkl or .zip). Default: the bundled one."),
     ] = None,
     faces: Annotated[int, typer.Option(min=1, max=8, help="How many faces to follow.")] = 1,
+    normals: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|none",
+            help="Network that sees normals (.onnx; one of others needs a .toml beside it). "
+            "Default: the bundled one, if there is one.",
+        ),
+    ] = None,
     screenshot: Annotated[
         Path | None, typer.Option(help="Write a picture of the window to this PNG, then quit.")
     ] = None,
@@ -40,6 +48,7 @@ def live(
         method=checked_method(method),
         model=model,
         n_faces=faces,
+        normals=normals,
         screenshot=screenshot,
         screenshot_after=after,
     )

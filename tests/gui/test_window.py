@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.main_window import Commands, MainWindow
 from app.qt import Qt
 from app.session import LiveSession
 from app.source_menu import sample_request
@@ -14,8 +16,10 @@ from app.view import State, View
 from app.worker import Request
 from engine.errors import CaptureError
 from engine.io.source import Source
+from engine.render.overlay import DEFAULT_OPACITY
+from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
-from engine.types import Frame
+from engine.types import Frame, NormalMap, Reconstruction
 from tests.live_fakes import SIZE, FakeFitter, FakeSource, grey_frame, triangle_head
 
 pytestmark = [pytest.mark.gui, pytest.mark.gl]
@@ -95,6 +99,49 @@ def test_number_keys_choose_the_mode_and_change_the_picture(qtbot: QtBot, open_s
     assert np.abs(seen[RenderMode.VIEW_NORMALS] - (128, 128, 255)).max() <= 2  # rounding
     assert np.abs(seen[RenderMode.HEAD_NORMALS] - (128, 128, 255)).max() <= 2
     assert seen[RenderMode.SHADED].tolist() != seen[RenderMode.VIEW_NORMALS].tolist()
+
+
+def test_predicted_maps_are_shown_over_the_photo(qtbot: QtBot, open_session: Open):
+    class SeesNormals(FakeFitter):
+        def run_all(self, frame: Frame) -> list[Reconstruction]:
+            normals = np.zeros((16, 16, 3), np.float32)
+            normals[..., 0] = 1
+            ones = np.ones((16, 16), np.float32)
+            seen = NormalMap(None, normals, ones, ones, None, np.eye(2, 3) * 0.25)
+            return [replace(triangle_head(frame), normals=seen)]
+
+    session = open_session(lambda spec: FakeSource(3), SeesNormals())
+    wait_ended(qtbot, session)
+    window = session.window
+    for key, mode in zip("789", PredictionMode, strict=True):
+        qtbot.keyClick(window, key)
+        assert window.canvas.mode is mode
+        assert window.network_button.isChecked()
+        wait_painted(qtbot, session)
+        if mode is PredictionMode.HEAD_NORMALS:  # the network gives none
+            assert canvas_centre(session).tolist() == [FRAME_GREY] * 3
+        if mode is PredictionMode.VIEW_NORMALS:
+            # Right is (255, 128, 128), with the default opacity over the grey frame.
+            red = FRAME_GREY + DEFAULT_OPACITY * (255 - FRAME_GREY)
+            assert np.abs(canvas_centre(session) - (red, 128, 128)).max() <= 2
+    assert canvas_centre(session)[1] > FRAME_GREY + 40  # the mask is green
+    qtbot.keyClick(window, "1")
+    assert not window.network_button.isChecked()
+
+
+def test_without_a_network_its_maps_are_grey_and_say_why(qtbot: QtBot):
+    def make_renderer(ctx: object) -> MeshRenderer:
+        return MeshRenderer(ctx, ONE_TRIANGLE)
+
+    window = MainWindow(
+        make_renderer, Commands(lambda r: None, lambda p: None, lambda: None), "none is shipped"
+    )
+    qtbot.addWidget(window)
+    for mode in PredictionMode:
+        assert not window.mode_actions[mode].isEnabled()
+        assert "none is shipped" in window.mode_actions[mode].toolTip()
+    assert "none is shipped" in window.network_button.toolTip()
+    assert window.mode_actions[RenderMode.SHADED].isEnabled()
 
 
 def test_bracket_keys_change_the_opacity_in_steps_and_stop_at_the_ends(

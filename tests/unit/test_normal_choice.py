@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import AssetError
+from engine.io.assets import sha256_of
 from engine.normal_choice import NormalChoice, choose_normals
 from tests.onnx_files import save_normal_net
 
@@ -14,7 +15,9 @@ def test_none_and_files_are_told_apart(tmp_path: Path) -> None:
     assert choose_normals("none").load() is None
     net = save_normal_net(tmp_path / "made.onnx")
     chosen = choose_normals(str(net))
-    assert (chosen.path, chosen.name, chosen.reason) == (net, "made.onnx", "")
+    assert (chosen.path, chosen.reason) == (net, "")
+    assert chosen.identity == f"made.onnx {sha256_of(net)[:12]}"
+    assert choose_normals("none").identity == ""
     loaded = chosen.load()
     assert loaded is not None
     assert loaded.size_px == 32
@@ -38,8 +41,6 @@ def test_without_a_listed_network_there_is_none_and_the_reason(
 def test_a_listed_network_is_checked_against_its_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.io.assets import sha256_of
-
     net = save_normal_net(tmp_path / "normals.onnx")
     (tmp_path / "manifest.toml").write_text(
         f'[[asset]]\nfile = "normals.onnx"\nsha256 = "{sha256_of(net)}"\n'
