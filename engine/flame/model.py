@@ -28,6 +28,8 @@ __all__ = [
     "Contour",
     "HeadModel",
     "Landmarks",
+    "head_model_bytes",
+    "head_model_from_bytes",
     "load_head_model",
     "save_head_model",
 ]
@@ -177,14 +179,22 @@ def load_head_model(path: Path) -> HeadModel:
     except OSError as error:
         raise AssetError(f"head model {path} cannot be read: {error.strerror or error}") from error
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        return _from_arrays(arrays, hashlib.sha256(data).hexdigest())
+        return head_model_from_bytes(data)
     except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
         raise AssetError(
             f"{path} is not a readable head model ({error}). "
             "If it is a FLAME pickle, run `n2f assets import` on it first."
         ) from error
+
+
+def head_model_from_bytes(data: bytes) -> HeadModel:
+    """The head model in the bytes of a file; its model_id is their sha256.
+
+    Raises: ValueError, KeyError, EOFError, zipfile.BadZipFile: if they are no head model.
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    return _from_arrays(arrays, hashlib.sha256(data).hexdigest())
 
 
 def _from_arrays(arrays: dict[str, Any], model_id: str) -> HeadModel:
@@ -239,6 +249,14 @@ def save_head_model(model: HeadModel, path: Path) -> str:
 
     Returns: its model_id (sha256 of the file), which replaces `model.model_id`.
     """
+    data = head_model_bytes(model)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def head_model_bytes(model: HeadModel) -> bytes:
+    """What the file of a head model holds."""
     arrays: dict[str, Any] = {k: getattr(model, k) for k in (*_FLOATS, *_INTS)}
     for key in ("eyelid_dirs", "uv", "uv_faces", "mirror"):
         if (array := getattr(model, key)) is not None:
@@ -264,6 +282,4 @@ def save_head_model(model: HeadModel, path: Path) -> str:
     buffer = io.BytesIO()
     # Stored, not deflated: the bytes then do not depend on the zlib that happens to be installed.
     np.savez(buffer, **{key: arrays[key] for key in sorted(arrays)})
-    with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
+    return buffer.getvalue()

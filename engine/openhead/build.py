@@ -21,7 +21,16 @@ from engine.openhead.rig import build_rig, jaw_turn, without_jaw
 from engine.openhead.skin_uv import skin_uv
 from engine.types import F64, I32
 
-__all__ = ["BLINK_STRENGTH", "build_openhead", "main", "mesh_of"]
+__all__ = [
+    "BLINK_STRENGTH",
+    "build_openhead",
+    "eyelid_dirs",
+    "identity_dirs",
+    "main",
+    "mesh_of",
+    "source_shapes",
+    "without_jaw_turns",
+]
 
 BLINK_STRENGTH = 1.10
 """The source's blink leaves half a millimetre open; the lid directions carry it on until shut."""
@@ -46,13 +55,9 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
     lid_rims, _ = loops(ict)
     mesh = mesh_of(ict)
     v = mesh.carry @ ict.vertices
-    shapes = {name: mesh.carry @ delta for name, delta in ict.expressions.items()}
-    shapes["tongueOut"] = _tongue_out(mesh, v)
+    shapes = source_shapes(ict, mesh)
     rig = build_rig(ict, mesh, v, shapes["jawOpen"])
-    jaw = {"jawOpen": rig.jaw_open}
-    for name in ("jawLeft", "jawRight"):
-        jaw[name] = jaw_turn(ict, name)
-        shapes[name] = without_jaw(v, shapes[name], rig.lbs_weights[:, 2], jaw[name])
+    shapes, jaw = without_jaw_turns(ict, v, shapes, rig.lbs_weights[:, 2])
     basis = expression_basis(shapes)
     marks = landmarks68(ict, mesh)
     uv, uv_faces = skin_uv(source / "registration", v, mesh.triangles)
@@ -66,7 +71,7 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
         licence="CC BY 4.0",
         model_id="",
         v_template=v.astype(np.float32),
-        shapedirs=_identity(ict, mesh).astype(np.float32),
+        shapedirs=identity_dirs(ict, mesh).astype(np.float32),
         exprdirs=basis.dirs.astype(np.float32),
         posedirs=rig.posedirs.astype(np.float32),
         J_regressor=rig.J_regressor.astype(np.float32),
@@ -78,7 +83,7 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
         mediapipe=mediapipe,
         mediapipe_idx=mediapipe_idx,
         contour=contour68(v, mesh, static),
-        eyelid_dirs=_eyelids(shapes).astype(np.float32),
+        eyelid_dirs=eyelid_dirs(shapes).astype(np.float32),
         uv=uv.astype(np.float32),
         uv_faces=uv_faces,
         mirror=mesh.mirror,
@@ -87,17 +92,42 @@ def build_openhead(source: Path, mediapipe_offsets: F64 | None = None) -> HeadMo
     )
 
 
-def mesh_of(ict: IctModel) -> Mesh:
-    """openhead's mesh as mixtures of the source's vertices."""
+def mesh_of(ict: IctModel, *, full_skin: bool = False) -> Mesh:
+    """openhead's mesh as mixtures of the source's vertices; full_skin: as fine as the source's."""
     locked = np.concatenate([ict.landmarks, *loops(ict)])
-    return build_mesh(ict, importance(ict), locked)
+    return build_mesh(ict, importance(ict), locked, full_skin=full_skin)
 
 
-def _identity(ict: IctModel, mesh: Mesh) -> F64:
+def source_shapes(ict: IctModel, mesh: Mesh) -> dict[str, F64]:
+    """name -> (V, 3) metres at full strength: the source's expressions, and a tongueOut."""
+    shapes = {name: mesh.carry @ delta for name, delta in ict.expressions.items()}
+    shapes["tongueOut"] = _tongue_out(mesh, mesh.carry @ ict.vertices)
+    return shapes
+
+
+def without_jaw_turns(
+    ict: IctModel, v: F64, shapes: dict[str, F64], jaw_weight: F64
+) -> tuple[dict[str, F64], dict[str, F64]]:
+    """Leave to the jaw joint what it does: (the shapes less its turns, its turn in each of them).
+
+    Args:
+        v: (V, 3) metres, neutral; shapes: of `source_shapes`; jaw_weight: (V,).
+    """
+    jaw = {"jawOpen": jaw_turn(ict, "jawOpen") * [1, 0, 0]}
+    shapes = dict(shapes)
+    for name in ("jawLeft", "jawRight"):
+        jaw[name] = jaw_turn(ict, name)
+        shapes[name] = without_jaw(v, shapes[name], jaw_weight, jaw[name])
+    return shapes, jaw
+
+
+def identity_dirs(ict: IctModel, mesh: Mesh) -> F64:
+    """(V, 3, 100) metres per standard unit."""
     return np.stack([mesh.carry @ mode for mode in ict.identity], axis=-1)
 
 
-def _eyelids(shapes: dict[str, F64]) -> F64:
+def eyelid_dirs(shapes: dict[str, F64]) -> F64:
+    """(V, 3, 2) metres: the blinks of the left and right eye, until shut."""
     return BLINK_STRENGTH * np.stack([shapes["eyeBlink_L"], shapes["eyeBlink_R"]], axis=-1)
 
 

@@ -52,16 +52,21 @@ PARTS = ("skin", "mouth_socket", "eye_sockets", "gums_tongue", "upper_teeth", "l
          "eye_left", "eye_right")  # fmt: skip
 
 
-def build_mesh(ict: IctModel, importance: F64, locked_skin: I32) -> Mesh:
+def build_mesh(
+    ict: IctModel, importance: F64, locked_skin: I32, *, full_skin: bool = False
+) -> Mesh:
     """Decimate, cut, mirror and add eyeballs.
 
     Args:
         importance: (S,) weight of the squared surface error at each source vertex.
         locked_skin: source vertices that the mesh must keep (landmarks, lid and lip loops).
+        full_skin: leave the skin as fine as the source's; its vertices then include all those of
+            the decimated skin.
     """
     shapes = _shape_samples(ict)
     halves = []
-    for name, budget in _HALF_BUDGET.items():
+    for name, vertices_kept in _HALF_BUDGET.items():
+        budget = len(ict.vertices) if full_skin and name == "skin" else vertices_kept
         ranges = ("face", "head_neck", "mouth_socket", "eye_sockets") if name == "skin" else (name,)
         halves.append(_half(ict, shapes, importance, locked_skin, ranges, name, budget))
     carry = vstack([h[0] for h in halves]).tocsr()
@@ -107,6 +112,8 @@ def _half(
     point, inward = _KEPT[name]
     height = (ict.vertices - point) @ np.array(inward)
     carry, tri = _cut(len(ict.vertices), tri, height)
+    if carry.shape[0] <= budget:
+        return carry, tri
     half_shapes = np.stack([carry @ s for s in shapes])
     on_midline = np.abs(half_shapes[0, :, 0]) < 1e-9
     on_cut = np.abs(carry @ height) < 1e-9

@@ -16,7 +16,7 @@ from engine.openhead.ict import RANGES, IctModel
 from engine.openhead.mesh import EYE_CENTRE, PARTS, Mesh
 from engine.types import F64
 
-__all__ = ["JAW_JOINT", "Rig", "build_rig", "jaw_turn", "without_jaw"]
+__all__ = ["JAW_JOINT", "Rig", "build_rig", "jaw_correctives", "jaw_turn", "without_jaw"]
 
 _ROOT = np.array([0.0, -0.107, -0.030])
 _NECK = np.array([0.0, -0.052, -0.0115])  # near the second neck vertebra, where a nod turns
@@ -53,13 +53,19 @@ def build_rig(ict: IctModel, mesh: Mesh, v: F64, jaw_open_shape: F64) -> Rig:
     """
     jaw_open = jaw_turn(ict, "jawOpen") * [1, 0, 0]
     weights = _weights(mesh, v, jaw_open_shape, jaw_open)
+    posedirs = jaw_correctives(v, jaw_open_shape, weights[:, 2], jaw_open)
+    return Rig(_joint_regressor(mesh, v), weights, posedirs, jaw_open)
+
+
+def jaw_correctives(v: F64, jaw_open_shape: F64, jaw_weight: F64, jaw_open: F64) -> F64:
+    """(V, 3, 36) metres: what skinning leaves over of the source's jawOpen."""
     posedirs = np.zeros((len(v), 3, 36))
-    residual = without_jaw(v, jaw_open_shape, weights[:, 2], jaw_open)
+    residual = without_jaw(v, jaw_open_shape, jaw_weight, jaw_open)
     # sin of the angle stands in R[2, 1] and, negative, in R[1, 2]: the corrective grows with it.
     half = residual / (2 * np.sin(jaw_open[0]))
     posedirs[:, :, _JAW_FEATURE + 7] = half
     posedirs[:, :, _JAW_FEATURE + 5] = -half
-    return Rig(_joint_regressor(mesh, v), weights, posedirs, jaw_open)
+    return posedirs
 
 
 def without_jaw(v: F64, shape: F64, jaw_weight: F64, turn: F64) -> F64:

@@ -1,0 +1,69 @@
+"""Make a synthesis pack: python -m engine.synth.build_pack --source DATA --out FILE.npz"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from engine.flame.model import HeadModel
+from engine.synth.head_labels import crop_uv, face_classes, face_parts
+from engine.synth.makehuman_head import build_makehuman_head
+from engine.synth.natural_faces import natural_faces
+from engine.synth.openhead_full import build_openhead_full
+from engine.synth.pack import SynthHead, SynthPack
+from engine.synth.pack_assets import build_assets
+from engine.synth.pack_file import save_pack
+from engine.types import F32
+
+__all__ = ["build_heads", "main"]
+
+_FACES = 600
+_SHIPPED = Path("assets/openhead.npz")
+
+
+def build_heads(source: Path, shipped: Path = _SHIPPED) -> Mapping[str, SynthHead]:
+    """Both populations from the data pack; shipped: openhead as the program uses it."""
+    crop_json = source / "makehuman" / "textures" / "skins" / "crop.json"
+    openhead = build_openhead_full(source, shipped)
+    makehuman, people = build_makehuman_head(source, openhead)
+    return {
+        "openhead": _synth_head("openhead", openhead, None, crop_json, seed=11),
+        "makehuman": _synth_head("makehuman", makehuman, people, crop_json, seed=12),
+    }
+
+
+def _synth_head(
+    name: str, model: HeadModel, people: F32 | None, crop_json: Path, seed: int
+) -> SynthHead:
+    if model.uv is None or model.uv_faces is None or model.arkit is None:
+        raise ValueError(f"{name}: texture coordinates and the ARKit map are needed")
+    return SynthHead(
+        name=name,
+        model=model,
+        face_class=face_classes(model),
+        part=face_parts(model),
+        uv=crop_uv(model.uv, crop_json),
+        uv_faces=model.uv_faces,
+        shape_samples=people,
+        expr_samples=natural_faces(model.arkit, _FACES, seed),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--source", type=Path, required=True, help="folder of the data pack")
+    parser.add_argument("--out", type=Path, required=True, help="the pack to write (.npz)")
+    options = parser.parse_args(arguments)
+    with threadpool_limits(1):
+        heads = build_heads(options.source)
+        skins, skin_masks, attachments, lights, held_back = build_assets(options.source, heads)
+    pack = SynthPack(heads, skins, skin_masks, attachments, lights, held_back)
+    save_pack(pack, options.out)
+    sys.stdout.write(f"{options.out}: {options.out.stat().st_size / 2**20:.0f} MiB\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,392 @@
+"""The population "makehuman": MakeHuman's head as a head model in FLAME form, in openhead's frame.
+
+Its vertices: first those of the registered head's skin (`registration/topology.npz`, same order),
+then openhead's teeth, gums and eyeballs, fitted to MakeHuman's mouth and eyes.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.spatial import cKDTree
+
+from engine.errors import AssetError
+from engine.flame.mesh_parts import edges_of
+from engine.flame.model import HeadModel, Landmarks, head_model_bytes
+from engine.flame.posed import PosedHead
+from engine.flame.registration import Similarity, fit_similarity
+from engine.flame.transfer import transfer
+from engine.openhead.expressions import arkit_map, expression_basis
+from engine.openhead.ict import load_ict
+from engine.openhead.mesh import PARTS, Mesh
+from engine.openhead.rig import Rig, build_rig
+from engine.synth.harmonic import harmonic_spread
+from engine.synth.makehuman_people import MakeHuman, draw_people, load_makehuman
+from engine.types import F32, F64, I32, Bool, FlameParams
+
+__all__ = ["build_makehuman_head"]
+
+_PEOPLE, _SEED = 1500, 5
+_MAX_SHAPES, _VARIANCE = 120, 0.995
+_BLINK_STRENGTH = 1.0
+_SPLIT_M = 0.008  # over which a shape of both sides is parted at the middle
+_TORN = 0.35  # share of the jaw that a vertex of the lips may be off from its rig weight
+_MOUTH_BACK_M = 0.015  # of depth that counts as the back of the mouth
+_FACE = ("face", "eye_region", "nose", "lips")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Topology:
+    """The registered head's skin (n vertices) with openhead's eyeballs and teeth (m) behind it."""
+
+    ids: I32  # (n + balls,) rows of base.obj; eyeball helpers last
+    n_skin: int
+    region: list[str]  # (n,) by vertex
+    extra: I32  # (m,) rows of openhead's vertices
+    neutral: F64  # (n + m, 3) metres: openhead's mean head
+    jaw_open: F64  # (n + m, 3) metres: its jawOpen
+    faces: I32  # (F, 3)
+    uv: F32
+    uv_faces: I32
+    landmarks68: Landmarks
+    part: I32  # (n + m,) index into engine.openhead.mesh.PARTS
+    mirror: I32  # (n + m,)
+
+    def rows(self, *names: str) -> I32:
+        """Skin vertices of some regions."""
+        return np.flatnonzero(np.isin(self.region, names)).astype(np.int32)
+
+
+def build_makehuman_head(source: Path, openhead: HeadModel) -> tuple[HeadModel, F32]:
+    """The head model, and (N, n_shape) the people it was made from.
+
+    Args:
+        source: folder of the data pack.
+        openhead: gives the frame, teeth, eyeballs, landmarks and regions.
+    """
+    ids = _load(source / "registration" / "topology.npz")["base_obj_vertex_ids"].astype(np.int32)
+    makehuman = load_makehuman(source / "makehuman", ids)
+    topology = _topology(source / "registration", openhead, makehuman)
+    mesh = Mesh(
+        csr_array((len(topology.neutral), 0)), topology.faces, topology.mirror, topology.part,
+        np.full(len(topology.neutral), -1, np.int32),
+    )  # fmt: skip
+    rig = build_rig(load_ict(source / "ict_facekit"), mesh, topology.neutral, topology.jaw_open)
+    people, placed = _aligned(draw_people(makehuman, _PEOPLE, _SEED), topology)
+    mean = people.mean(axis=0)
+    carry, rest = _extras(mean, topology)
+    rest[: topology.n_skin] += _even_neck(mean[: topology.n_skin], topology)
+    dirs, samples = _components(people - mean)
+    shapes = _shapes(makehuman, placed, topology)
+    model = _assembled(topology, rig, openhead, carry @ mean + rest, _moved(carry, dirs), shapes)
+    return replace(model, model_id=hashlib.sha256(head_model_bytes(model)).hexdigest()), samples
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (OSError, ValueError) as error:
+        raise AssetError(f"{path} cannot be read: {error}") from error
+
+
+def _topology(registration: Path, openhead: HeadModel, makehuman: MakeHuman) -> _Topology:
+    head = _load(registration / "topology.npz")
+    fitted = _load(registration / "ict_on_topology.npz")
+    n = int(head["n_skin"])
+    skin_mirror = _mirror(makehuman.vertices[:n])
+    extra, extra_faces, part = _openhead_insides(openhead)
+    skin = fitted["neutral_m"][:n].astype(np.float64)
+    names = [str(name) for name in fitted["expression_names"]]
+    opened = fitted["expression_m"][names.index("jawOpen")][:n].astype(np.float64)
+    interior = head["region"][:n] == list(head["region_names"]).index("interior")
+    size = np.linalg.norm(opened, axis=1)
+    torn = np.abs(size / size.max() - head["skin_weights"][:n, 2]) > _TORN
+    torn &= head["region"][:n] == list(head["region_names"]).index("lips")
+    opened = _smooth_inside(opened, skin, interior, torn, _halved(head["quads"].astype(np.int32)))
+    flip = [-1, 1, 1]
+    new_row = np.zeros(openhead.n_vertices, np.int32)
+    new_row[extra] = n + np.arange(len(extra))
+    quads, uv_quads = (head[key].astype(np.int32) for key in ("quads", "quads_uv"))
+    on_skin = (quads < n).all(axis=1)
+    quads, uv_quads = quads[on_skin], uv_quads[on_skin]
+    faces = np.concatenate([_halved(quads), new_row[extra_faces]]).astype(np.int32)
+    uv_faces = np.concatenate([_halved(uv_quads), np.zeros_like(extra_faces)]).astype(np.int32)
+    jaw_extra = _jaw_opened(openhead)[extra]
+    mirror = openhead.mirror
+    if mirror is None:
+        raise AssetError("openhead without a mirror map; build it again")
+    return _Topology(
+        ids=head["base_obj_vertex_ids"].astype(np.int32),
+        n_skin=n,
+        region=[str(head["region_names"][r]) for r in head["region"][:n]],
+        extra=extra,
+        neutral=np.concatenate(
+            [(skin + skin[skin_mirror] * flip) / 2, openhead.v_template[extra].astype(np.float64)]
+        ),
+        jaw_open=np.concatenate([(opened + opened[skin_mirror] * flip) / 2, jaw_extra]),
+        faces=faces,
+        uv=head["uv"].astype(np.float32),
+        uv_faces=uv_faces,
+        landmarks68=_on_faces(head["lmk68_tri"].astype(np.int32), head["lmk68_bary"], faces),
+        part=np.concatenate([np.zeros(n, np.int32), part]),
+        mirror=np.concatenate([skin_mirror, new_row[mirror[extra]]]).astype(np.int32),
+    )
+
+
+def _smooth_inside(opened: F64, skin: F64, interior: Bool, torn: Bool, faces: I32) -> F64:
+    """jawOpen of the mouth's inside, where registration failed, spread from the lips.
+
+    Torn places of the lips, which went with the wrong lip, follow those around them. The back of
+    the mouth goes a quarter of the chin's way.
+    """
+    back = interior & (skin[:, 2] < skin[interior, 2].min() + _MOUTH_BACK_M) & (skin[:, 1] < 0.012)
+    jaw = (skin[:, 2] > 0.10) & (skin[:, 1] < -0.06) & ~interior
+    known = np.flatnonzero((~interior & ~torn) | back).astype(np.int32)
+    values = opened.copy()
+    values[back] = 0.25 * opened[jaw].mean(axis=0)
+    on_skin = (faces < len(skin)).all(axis=1)
+    spread: F64 = harmonic_spread(faces[on_skin], len(skin), known) @ values[known]
+    return spread
+
+
+def _halved(quads: I32) -> I32:
+    halves: I32 = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
+    return halves
+
+
+def _mirror(points: F64) -> I32:
+    away, nearest = cKDTree(points).query(points * [-1, 1, 1])
+    if away.max() > 1e-6:
+        raise AssetError("MakeHuman's base mesh is not symmetric; is base.obj.gz the right file?")
+    return np.asarray(nearest, np.int32)
+
+
+def _on_faces(corners: I32, bary: F32, faces: I32) -> Landmarks:
+    """Landmarks given by vertices, as rows of faces; corners may stand in any order."""
+    where: dict[frozenset[int], int] = {frozenset(f): i for i, f in enumerate(faces.tolist())}
+    of_vertex: dict[int, int] = {}
+    for i, f in enumerate(faces.tolist()):
+        for vertex in f:
+            of_vertex.setdefault(vertex, i)
+    rows, weights = np.zeros(len(corners), np.int32), np.zeros((len(corners), 3), np.float32)
+    for k, (triangle, share) in enumerate(zip(corners.tolist(), bary, strict=True)):
+        # The quad may be halved along its other diagonal here: then the heaviest corner has it.
+        rows[k] = where.get(frozenset(triangle), of_vertex[triangle[int(np.argmax(share))]])
+        for vertex, weight in zip(triangle, share, strict=True):
+            weights[k] += weight * (faces[rows[k]] == vertex)
+    return Landmarks(rows, weights / weights.sum(axis=1, keepdims=True))
+
+
+def _openhead_insides(openhead: HeadModel) -> tuple[I32, I32, I32]:
+    """openhead's teeth, gums and eyeballs: (its vertices, its faces, part of each vertex)."""
+    part = np.zeros(openhead.n_vertices, np.int32)
+    part[openhead.regions["gums"]] = PARTS.index("gums_tongue")
+    teeth = openhead.regions["teeth"]
+    lower = openhead.lbs_weights[teeth, 2] > 0.5
+    part[teeth] = np.where(lower, PARTS.index("lower_teeth"), PARTS.index("upper_teeth"))
+    balls = openhead.regions["eyeballs"]
+    left = openhead.v_template[balls, 0] > 0
+    part[balls] = np.where(left, PARTS.index("eye_left"), PARTS.index("eye_right"))
+    extra = np.flatnonzero(part).astype(np.int32)
+    return extra, openhead.faces[(part[openhead.faces] > 0).all(axis=1)], part[extra]
+
+
+def _jaw_opened(openhead: HeadModel) -> F64:
+    if openhead.arkit is None:
+        raise AssetError("openhead without ARKit's shapes; build it again")
+    rest = FlameParams.neutral(openhead.model_id, openhead.n_shape, openhead.n_expr)
+    turn = openhead.arkit.jaw[openhead.arkit.names.index("jawOpen")]
+    moved = PosedHead(openhead).vertices(replace(rest, jaw=turn))
+    return (moved - openhead.v_template).astype(np.float64)
+
+
+def _aligned(people: F64, topology: _Topology) -> tuple[F64, Similarity]:
+    """Lay each head's face over openhead's: turned and shifted each, scaled all alike."""
+    face = topology.rows(*_FACE)
+    ones = np.ones(len(face))
+    target = topology.neutral[face]
+    for head in people:
+        own = fit_similarity(head[face], people.mean(axis=0)[face], ones)
+        head[:] = (head - head[face].mean(axis=0)) @ own.R.T
+    placed = fit_similarity(people.mean(axis=0)[face], target, ones)
+    for head in people:
+        own = fit_similarity(placed.scale * head[face], target, ones)
+        turned = placed.scale * head @ own.R.T
+        head[:] = turned + (target - turned[face]).mean(axis=0)
+    return people, placed
+
+
+def _extras(mean: F64, topology: _Topology) -> tuple[csr_array, F64]:
+    """How the whole head follows skin and eyeball helpers: vertices = carry @ points + rest.
+
+    Args: mean: (n + helpers, 3) metres.
+    """
+    n, n_points = topology.n_skin, len(mean)
+    carry = np.zeros((len(topology.neutral), n_points))
+    carry[:n, :n] = np.eye(n)
+    rest = np.zeros((len(topology.neutral), 3))
+    lips = topology.rows("lips")
+    shift = mean[lips].mean(axis=0) - topology.neutral[lips].mean(axis=0)
+    helpers = np.arange(n, n_points)
+    for k, name in enumerate(PARTS):
+        rows = np.flatnonzero(topology.part == k)
+        if name.startswith("eye_") and name != "eye_sockets":
+            ball = helpers[mean[helpers, 0] > 0] if name == "eye_left" else (
+                helpers[mean[helpers, 0] < 0]
+            )  # fmt: skip
+            middle = mean[ball].mean(axis=0)
+            radius = np.linalg.norm(mean[ball] - middle, axis=1).mean()
+            directions = topology.neutral[rows] - _centre(topology.neutral[rows])
+            wanted = middle + radius * directions / np.linalg.norm(
+                directions, axis=1, keepdims=True
+            )
+            affine = np.concatenate([mean[ball].T, np.ones((1, len(ball)))])
+            goal = np.concatenate([wanted.T, np.ones((1, len(rows)))])
+            carry[np.ix_(rows, ball)] = (np.linalg.pinv(affine) @ goal).T
+        elif k:
+            carry[np.ix_(rows, lips)] = 1 / len(lips)
+            rest[rows] = topology.neutral[rows] + shift - mean[lips].mean(axis=0)
+    return csr_array(carry), rest
+
+
+def _even_neck(skin: F64, topology: _Topology) -> F64:
+    """(n, 3) what brings the jagged lower end of the neck to one slanted plane."""
+    edges = edges_of(topology.faces[(topology.faces < topology.n_skin).all(axis=1)])
+    pairs, count = np.unique(edges, axis=0, return_counts=True)
+    end = np.unique(pairs[count == 1])
+    slope, height = np.polyfit(skin[end, 2], skin[end, 1], 1)
+    plane = height + slope * skin[end, 2]
+    lower = 0.5 * float((plane - skin[end, 1]).max())
+    moved = np.zeros_like(skin)
+    moved[end, 1] = plane - lower - skin[end, 1]
+    return moved
+
+
+def _centre(ball: F64) -> F64:
+    middle: F64 = (ball.min(axis=0) + ball.max(axis=0)) / 2
+    return middle
+
+
+def _components(moved: F64) -> tuple[F64, F32]:
+    """Principal components of people less their mean: (N, 3, K) dirs of unit spread, (n, K)."""
+    flat = moved.reshape(len(moved), -1)
+    values, vectors = np.linalg.eigh(flat @ flat.T)
+    order = np.argsort(values)[::-1]
+    share = np.cumsum(values[order]) / values.sum()
+    count = min(_MAX_SHAPES, int(np.searchsorted(share, _VARIANCE)) + 1)
+    kept = order[:count]
+    spread = np.sqrt(values[kept] / len(flat))
+    samples = vectors[:, kept] * np.sqrt(len(flat))
+    dirs = flat.T @ samples / len(flat)
+    sign = np.sign(dirs[np.abs(dirs).argmax(axis=0), np.arange(count)])
+    if not spread.all():
+        raise AssetError("MakeHuman's people do not differ; is targets_head.npz complete?")
+    return (dirs * sign).reshape(-1, 3, count), (samples * sign).astype(np.float32)
+
+
+def _shapes(makehuman: MakeHuman, placed: Similarity, topology: _Topology) -> dict[str, F64]:
+    """ARKit's shapes under openhead's source names, (n + m, 3) metres, in the model frame."""
+    middle = topology.neutral[: topology.n_skin, 0]
+    left = 0.5 + 0.5 * np.tanh(middle / _SPLIT_M)
+    out: dict[str, F64] = {}
+    for name, unit in makehuman.face_units.items():
+        moved = np.zeros_like(topology.neutral)
+        moved[: topology.n_skin] = placed.scale * unit[: topology.n_skin] @ placed.R.T
+        if name in ("browInnerUp", "cheekPuff"):
+            out[f"{name}_L"], out[f"{name}_R"] = (
+                moved * _wide(left, moved),
+                moved * _wide(1 - left, moved),
+            )
+        elif name != "tongueOut":
+            out[_short(name)] = moved
+    lower = topology.part == PARTS.index("lower_teeth")
+    chin = topology.landmarks68.faces_idx[8]
+    for name in ("jawForward", "jawLeft", "jawRight"):
+        out[name][lower] = out[name][topology.faces[chin]].mean(axis=0)
+    return out
+
+
+def _wide(share: F64, moved: F64) -> F64:
+    return np.pad(share, (0, len(moved) - len(share)))[:, None]
+
+
+def _short(name: str) -> str:
+    if name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
+        return name
+    for long, short in (("Left", "_L"), ("Right", "_R")):
+        if name.endswith(long):
+            return name.removesuffix(long) + short
+    return name
+
+
+def _moved(carry: csr_array, dirs: F64) -> F64:
+    moved: F64 = (carry @ dirs.reshape(len(dirs), -1)).reshape(carry.shape[0], 3, -1)
+    return moved
+
+
+def _assembled(
+    topology: _Topology,
+    rig: Rig,
+    openhead: HeadModel,
+    v: F64,
+    shapedirs: F64,
+    shapes: dict[str, F64],
+) -> HeadModel:
+    neutral = topology.neutral.astype(np.float32)
+    regressor = rig.J_regressor.astype(np.float32)
+    carried = transfer(openhead, neutral, topology.faces, regressor)
+    basis = expression_basis(shapes)
+    lids = _BLINK_STRENGTH * np.stack([shapes["eyeBlink_L"], shapes["eyeBlink_R"]], axis=-1)
+    weights, posedirs = rig.lbs_weights.astype(np.float32), rig.posedirs.astype(np.float32)
+    inside = np.arange(topology.n_skin, len(v))
+    weights[inside] = openhead.lbs_weights[topology.extra]
+    posedirs[inside] = openhead.posedirs[topology.extra]
+    return HeadModel(
+        name="makehuman",
+        licence="CC0 1.0, with parts of USC ICT's Face Model Light (MIT)",
+        model_id="",
+        v_template=v.astype(np.float32),
+        shapedirs=shapedirs.astype(np.float32),
+        exprdirs=basis.dirs.astype(np.float32),
+        posedirs=posedirs,
+        J_regressor=regressor,
+        parents=openhead.parents,
+        lbs_weights=weights,
+        faces=topology.faces,
+        regions=_regions(dict(carried.regions), topology, openhead),
+        landmarks68=topology.landmarks68,
+        mediapipe=carried.mediapipe,
+        mediapipe_idx=carried.mediapipe_idx,
+        contour=carried.contour,
+        eyelid_dirs=lids.astype(np.float32),
+        uv=topology.uv,
+        uv_faces=topology.uv_faces,
+        mirror=topology.mirror,
+        arkit=arkit_map(basis, {"jawOpen": rig.jaw_open}, _BLINK_STRENGTH),
+        meta={"source": "MakeHuman (CC0), USC ICT Face Model Light (MIT)"},
+    )
+
+
+def _regions(found: dict[str, I32], topology: _Topology, openhead: HeadModel) -> dict[str, I32]:
+    """Regions by MakeHuman's own labels where they are better than what was carried over."""
+    interior = topology.rows("interior")
+    y, z = topology.neutral[interior, 1], topology.neutral[interior, 2]
+    in_mouth: Bool = (y < 0.012) & (z > 0.01)
+    gums = np.flatnonzero(topology.part == PARTS.index("gums_tongue"))
+    found["mouth_inside"] = np.union1d(interior[in_mouth], gums).astype(np.int32)
+    found["eye_sockets"] = interior[~in_mouth & (z > 0.05)]
+    found["gums"] = gums.astype(np.int32)
+    place = {int(row): topology.n_skin + i for i, row in enumerate(topology.extra)}
+    for name in ("teeth", "eyeballs", "iris", "pupil"):
+        found[name] = np.array([place[int(row)] for row in openhead.regions[name]], np.int32)
+    ears = topology.rows("ears")
+    found["ears"] = np.union1d(found["ears"], ears[_outer_ear(topology, ears)]).astype(np.int32)
+    return found
+
+
+def _outer_ear(topology: _Topology, ears: I32) -> Bool:
+    outer: Bool = np.abs(topology.neutral[ears, 0]) > 0.07
+    return outer
