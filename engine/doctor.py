@@ -29,6 +29,7 @@ from engine.doctor_checks import (
     check_display,
     check_encoder,
     check_gl,
+    check_normals,
     check_onnx,
     check_opencv,
     check_packages,
@@ -54,6 +55,7 @@ def run_checks(folder: Path | None = None) -> list[Check]:
         ("Packages", lambda: check_packages(_requirements(), installed_version)),
         ("OpenCV", lambda: check_opencv(installed_version)),
         ("ONNX Runtime", lambda: check_onnx(installed_version, _onnx_providers, _has_nvidia())),
+        ("Normal network", lambda: check_normals(_normals_measured)),
         ("Qt libraries", lambda: check_qt_libraries(ctypes.CDLL, platform.system())),
         ("Display", lambda: check_display(os.environ, platform.system())),
         ("OpenGL", lambda: check_gl(_gl_description)),
@@ -123,6 +125,11 @@ _ONNX_PROBE: Final = """
 import json, onnxruntime
 print(json.dumps(onnxruntime.get_available_providers()))
 """
+_NORMALS_PROBE: Final = """
+import json
+from engine.normal_speed import measure_shipped
+print(json.dumps(measure_shipped()))
+"""
 
 
 def _guarded(name: str, step: Callable[[], Check]) -> Check:
@@ -182,6 +189,11 @@ def _gl_description() -> Mapping[str, str]:
 def _onnx_providers() -> list[str]:
     providers: list[str] = _probe(_ONNX_PROBE)
     return providers
+
+
+def _normals_measured() -> Mapping[str, str | float]:
+    measured: dict[str, str | float] = _probe(_NORMALS_PROBE)
+    return measured
 
 
 def _has_nvidia() -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "check_display",
     "check_encoder",
     "check_gl",
+    "check_normals",
     "check_onnx",
     "check_opencv",
     "check_packages",
@@ -152,6 +153,28 @@ def check_onnx(
             f"{shown}; the NVIDIA card is not used",
             "run `pip uninstall -y onnxruntime`, then `pip install -e .[gpu]`",
         )
+    return Check(name, "ok", shown)
+
+
+def check_normals(measure: Callable[[], Mapping[str, str | float]]) -> Check:
+    """Whether the shipped normal network is as recorded, and how fast it runs here.
+
+    Args:
+        measure: file, provider, fallback and ms per face; file is empty where none is shipped.
+            Raises ProviderError if it does not run.
+    """
+    name = "Normal network"
+    try:
+        found = measure()
+    except ProviderError as error:
+        fix = "take a fresh copy of the project, see ONNX Runtime above, or use --normals none"
+        return Check(name, "fail", str(error), fix)
+    if not found["file"]:
+        return Check(name, "ok", "none is shipped; --method landmarks works without")
+    shown = f"{found['file']} as recorded, {found['ms']:.1f} ms per face on {found['provider']}"
+    if found["fallback"]:
+        fix = "mend or remove what it asks for, or see ONNX Runtime above"
+        return Check(name, "warn", f"{shown}; {found['fallback']}", fix)
     return Check(name, "ok", shown)
 
 

@@ -18,6 +18,7 @@ from engine.doctor_checks import (
     check_display,
     check_encoder,
     check_gl,
+    check_normals,
     check_onnx,
     check_opencv,
     check_packages,
@@ -25,8 +26,9 @@ from engine.doctor_checks import (
     check_qt_libraries,
 )
 from engine.errors import AssetError, ProviderError
-from engine.io.assets import Asset
+from engine.io.assets import Asset, sha256_of
 from engine.io.camera import CameraInfo
+from tests.onnx_files import save_normal_net
 
 
 def having(**versions: str) -> Callable[[str], str | None]:
@@ -203,6 +205,35 @@ def test_json_holds_every_check() -> None:
     assert has_failed([*checks, Check("Disk", "fail", "full")])
 
 
+def test_normal_network_is_measured_or_not_there() -> None:
+    speed = {"file": "normals.onnx", "provider": "cpu", "fallback": "", "ms": 4.26}
+    found = check_normals(lambda: speed)
+    assert (found.status, found.found) == ("ok", "normals.onnx as recorded, 4.3 ms per face on cpu")
+    slow = check_normals(lambda: speed | {"fallback": "CPU instead of cuda: no driver"})
+    assert slow.status == "warn"
+    assert "CPU instead of cuda" in slow.found
+    assert check_normals(lambda: speed | {"file": ""}).status == "ok"
+    assert check_normals(refusing("exit code 1")).status == "fail"
+
+
+@pytest.mark.assets
+def test_the_shipped_normal_network_is_looked_for_where_assets_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = save_normal_net(tmp_path / "normals.onnx")
+    (tmp_path / "manifest.toml").write_text(
+        f'[[asset]]\nfile = "normals.onnx"\nsha256 = "{sha256_of(net)}"\n'
+        f'size = {net.stat().st_size}\nlicence = "CC0-1.0"\nsource = "test"\ncommand = "make"\n'
+    )
+    monkeypatch.setenv("N2F_ASSETS", str(tmp_path))
+    measured = doctor._normals_measured()
+    assert measured["file"] == "normals.onnx"
+    assert 0 < measured["ms"] < 1000
+    net.unlink()
+    with pytest.raises(ProviderError, match="is missing"):
+        doctor._normals_measured()
+
+
 def test_unknown_status_is_refused() -> None:
     with pytest.raises(ValueError, match="'good', expected one of"):
         Check("Python", "good", "3.11")
@@ -215,8 +246,9 @@ def test_check_that_breaks_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(doctor, "_look_for_cameras", explode)
     monkeypatch.setattr(doctor, "_gl_description", refusing("not asked in this test"))
     monkeypatch.setattr(doctor, "_onnx_providers", lambda: CPU)
+    monkeypatch.setattr(doctor, "_normals_measured", refusing("not asked in this test"))
     checks = {check.name: check for check in run_checks()}
-    assert len(checks) == 11
+    assert len(checks) == 12
     assert checks["Cameras"].status == "fail"
     assert "boom" in checks["Cameras"].found
     assert checks["Python"].status == "ok"
@@ -238,6 +270,7 @@ def test_broken_packages_and_qt_are_not_imported() -> None:
         "from engine import doctor\n"
         "doctor._gl_description = lambda: {'renderer': 'r', 'version': 'v'}\n"
         "doctor._onnx_providers = list\n"
+        "doctor._normals_measured = lambda: {'file': ''}\n"
         "print(*(f'{c.name}={c.status}' for c in doctor.run_checks()), sep='\\n')\n"
         "print('torch' in sys.modules, 'mediapipe' in sys.modules)"
     )
