@@ -6,6 +6,8 @@ the workers, shards come back as bytes.
 
 import hashlib
 import logging
+import re
+import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,6 +40,8 @@ __all__ = ["RayPool"]
 logger = logging.getLogger(__name__)
 
 _QUIET: Final = logging.WARNING
+_ANSWER_S: Final = 5.0
+_HOST_AND_PORT: Final = re.compile(r"(?:ray://)?(?P<host>[^/:]+):(?P<port>[0-9]+)")
 
 
 class RayPool:
@@ -150,8 +154,11 @@ class _Actor:
 
 def _connect(address: str) -> None:
     try:
+        if (place := _HOST_AND_PORT.fullmatch(address)) is not None:
+            # Ray itself would try for minutes.
+            socket.create_connection((place["host"], int(place["port"])), _ANSWER_S).close()
         ray.init(address=address, log_to_driver=False, logging_level=_QUIET)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise ProviderError(
             f"no Ray cluster at {address!r}: {error}; start one with ray start --head, or use "
             "--ray local"

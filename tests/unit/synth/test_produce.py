@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import engine.synth.produce
-from engine.errors import AssetError, EngineError, OutputError
+from engine.errors import AssetError, EngineError, OutputError, ProviderError
 from engine.synth.manifest import read_manifest
 from engine.synth.produce import Progress, produce
 from engine.synth.settings import SynthSettings
@@ -212,6 +212,12 @@ def cluster() -> Iterator[None]:
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra `ray`")
 class TestRay:
     """The same work through Ray."""
+
+    def test_a_place_without_a_cluster_is_told_at_once(self):
+        from engine.synth.ray_pool import _connect
+
+        with pytest.raises(ProviderError, match=r"no Ray cluster at '127\.0\.0\.1:1': .*refused"):
+            _connect("127.0.0.1:1")
 
     def test_ray_writes_the_same_bytes_and_sends_the_pack(self, tmp_path: Path, cluster: None):
         pack = tmp_path / "pack.npz"
