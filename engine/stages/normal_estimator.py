@@ -10,7 +10,7 @@ from engine.stages.foreign_normals import ForeignNetwork
 from engine.stages.normal_network import NormalNetwork, OwnNetwork
 from engine.types import F32, F64, U8, Camera, FaceCrop, NormalMap
 
-__all__ = ["NormalEstimator"]
+__all__ = ["NormalEstimator", "points_in_map"]
 
 
 class NormalEstimator:
@@ -64,7 +64,7 @@ class NormalEstimator:
         """
         size = self.size_px
         image, map_from_frame = _resized(crop, size)
-        found = self._network.predict(image, _points_in(crop, map_from_frame))
+        found = self._network.predict(image, points_in_map(crop, map_from_frame))
         view = found.view
         if found.crop_view is not None:
             turn = view_from_crop(camera, map_from_frame, size).astype(np.float32)
@@ -92,10 +92,10 @@ def _resized(crop: FaceCrop, size: int) -> tuple[U8, F64]:
     return image, matrix
 
 
-def _points_in(crop: FaceCrop, crop_from_frame: F64) -> F32:
-    """(478, 3) MediaPipe's points in the pixels of a crop, z towards the viewer."""
-    linear = crop_from_frame[:, :2]
+def points_in_map(crop: FaceCrop, map_from_frame: F64) -> F32:
+    """(478, 3) MediaPipe's points in the pixels of a map, z towards the viewer."""
+    linear = map_from_frame[:, :2]
     scale = np.sqrt(np.linalg.det(linear))
-    flat = crop.landmarks @ linear.T + crop_from_frame[:, 2]
+    flat = crop.landmarks @ linear.T + map_from_frame[:, 2]
     points: F32 = np.column_stack([flat, scale * crop.landmarks_z]).astype(np.float32)
     return points
