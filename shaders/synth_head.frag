@@ -12,7 +12,8 @@ centroid in vec3 v_shadow;
 in float v_depth;
 flat in float v_kind;
 
-uniform sampler2DArray u_skins; // log albedo less its mean over the skin
+uniform sampler2DArray u_skins; // log albedo less its median, 0..1 for +-u_max_detail
+uniform float u_max_detail;
 uniform sampler2D u_masks_a; // lips, lids, brows, beard
 uniform sampler2D u_masks_b; // cheeks, nose, scalp
 uniform float u_skin_layer;
@@ -48,7 +49,8 @@ layout(location = 2) out float out_depth;
 
 vec3 skin_albedo(vec4 a, vec4 b) {
     vec3 p = v_position + u_noise_offset;
-    vec3 log_albedo = u_tone + u_detail * texture(u_skins, vec3(v_uv, u_skin_layer)).rgb;
+    vec3 detail = u_max_detail * (2.0 * texture(u_skins, vec3(v_uv, u_skin_layer)).rgb - 1.0);
+    vec3 log_albedo = u_tone + u_detail * detail;
     log_albedo += u_melanin * u_blotches.x * (noise3(p * 55.0) - 0.5);
     log_albedo += u_haemoglobin * u_blotches.y * (noise3(p * 80.0 + 7.0) - 0.5);
     if (u_freckles > 0.0) {

@@ -29,6 +29,7 @@ _SH_CONSTANTS = (
     (0.28209479177387814, 0.4886025119029199, 1.0925484305920792),
     (0.31539156525252005, 0.5462742152960396, 0.0),
 )
+_MAX_DETAIL = 3.2  # of a skin's log albedo, either way from its median
 _MASKS = (("lips", "lids", "brows", "beard"), ("cheeks", "nose", "scalp"))
 
 
@@ -139,7 +140,9 @@ class SceneRenderer:
         }
         for program in self._programs.values():
             program.set(matrices)
-        self._programs["head"].set({"u_skins": 0, "u_masks_a": 1, "u_masks_b": 2})
+        self._programs["head"].set({
+            "u_skins": 0, "u_masks_a": 1, "u_masks_b": 2, "u_max_detail": _MAX_DETAIL,
+        })  # fmt: skip
         self._programs["hair"].set({"u_strands": 3, "u_luminance": _LUMINANCE})
 
     def _begin(self) -> None:
@@ -265,13 +268,14 @@ def _head_mesh(ctx: moderngl.Context, head: SynthHead) -> SceneMesh:
 def _skin_textures(ctx: moderngl.Context, skins: Sequence[Skin]) -> moderngl.TextureArray:
     """Log albedo less its mean over the skin, so that any tone can be put under it."""
     height, width = skins[0].albedo.shape[:2]
-    layers = np.empty((len(skins), height, width, 3), np.float16)
+    # Four bytes a texel: what software renderers read fastest.
+    layers = np.zeros((len(skins), height, width, 4), np.uint8)
     for layer, skin in zip(layers, skins, strict=True):
         log = np.log(np.maximum(linear_from_srgb(skin.albedo.astype(np.float32) / 255), 0.004))
-        layer[:] = log - np.median(log.reshape(-1, 3), axis=0)
-    texture = ctx.texture_array(
-        (width, height, len(skins)), 3, layers.tobytes(), dtype="f2", alignment=2
-    )
+        log -= np.median(log.reshape(-1, 3), axis=0)
+        layer[..., :3] = np.rint(np.clip(0.5 + log / (2 * _MAX_DETAIL), 0, 1) * 255)
+    texture = ctx.texture_array((width, height, len(skins)), 4, layers.tobytes())
+    texture.repeat_x = texture.repeat_y = False  # the back of the scalp lies outside of the picture
     texture.build_mipmaps()
     return texture
 
@@ -284,5 +288,6 @@ def _mask_texture(
     for channel, name in enumerate(names):
         pixels[..., channel] = masks[name]
     texture = ctx.texture(size[::-1], 4, pixels.tobytes())
+    texture.repeat_x = texture.repeat_y = False
     texture.build_mipmaps()
     return texture
