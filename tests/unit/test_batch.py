@@ -16,7 +16,7 @@ from engine.batch import Batch, BatchSettings, Outcome
 from engine.batch_plan import check_output_folder, plan_jobs, read_record, remove_outputs
 from engine.errors import CaptureError, OutputError
 from engine.io.results import load_fit_npz
-from engine.types import Frame, Reconstruction
+from engine.types import Frame, NormalMap, Reconstruction
 from tests.bad_files import gradient, make_video
 from tests.live_fakes import TRIANGLE_M, FakeFitter, triangle_head, triangle_model
 from tests.unprivileged import as_nobody
@@ -443,3 +443,23 @@ def test_the_settings_in_force_are_kept_beside_the_outputs(tmp_path: Path, out: 
 
 def names_in(out: Path, stem: str) -> list[str]:
     return sorted(path.name for path in out.iterdir() if path.name.split(".")[0] == stem)
+
+
+def test_the_networks_maps_are_written_as_pictures(tmp_path: Path, out: Path):
+    class SeesNormals(CountingFitter):
+        def run_all(self, frame: Frame) -> list[Reconstruction]:
+            view = np.zeros((8, 8, 3), np.float32)
+            view[..., 1] = 1
+            ones, parsing = np.ones((8, 8), np.float32), np.full((8, 8), 2, np.uint8)
+            seen = NormalMap(None, view, ones, ones, parsing, np.eye(2, 3))
+            return [replace(fit, normals=seen) for fit in super().run_all(frame)]
+
+    source = picture(tmp_path / "a.png")
+    outcome = run([source], out, SeesNormals(), exports=("npz", "normals"), normals="n 0")[0]
+    assert outcome.outputs == ("a.npz", "a.view.png", "a.parsing.png")
+    assert np.asarray(Image.open(out / "a.view.png"))[4, 4].tolist() == [128, 255, 128]
+    assert np.asarray(Image.open(out / "a.parsing.png"))[4, 4].tolist() == [74, 144, 226]
+    assert json.loads((out / "a.json").read_text())["settings"]["normals"] == "n 0"
+    # Another network is another result: it is not mixed in silently.
+    again = run([source], out, SeesNormals(), normals="n 1")[0]
+    assert "other settings" in again.row.message

@@ -93,7 +93,14 @@ def test_an_engine_error_is_one_message_without_a_traceback(n2f: Run, photo: Pat
 
 
 @pytest.mark.parametrize(
-    "flags", [["--method", "nonsense"], ["--export", "npz,xyz"], ["--faces", "0"], ["--nope"]]
+    "flags",
+    [
+        ["--method", "nonsense"],
+        ["--export", "npz,xyz"],
+        ["--faces", "0"],
+        ["--nope"],
+        ["--normals", "none", "--export", "normals"],
+    ],
 )
 def test_wrong_usage_exits_2(n2f: Run, photo: Path, tmp_path: Path, flags: list[str]):
     code, out, err = n2f("fit", photo, "--out", tmp_path / "out", *flags)
