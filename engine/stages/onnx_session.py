@@ -146,9 +146,13 @@ class OnnxSession:
         if name != "cpu":
             reason = f"ONNX Runtime here has only {', '.join(there)}"
             if PROVIDERS[name] in there:
-                session = self._load([PROVIDERS[name], PROVIDERS["cpu"]])
+                try:
+                    session = self._load([PROVIDERS[name], PROVIDERS["cpu"]])
+                except AssetError:
+                    self._load([PROVIDERS["cpu"]])  # raises where the file is to blame
+                    session = None
                 # It falls back by itself with no more than a warning: look at what it took.
-                if PROVIDERS[name] in session.get_providers():
+                if session is not None and PROVIDERS[name] in session.get_providers():
                     return session, name
                 reason = f"{PROVIDERS[name]} does not start; its libraries or driver are missing"
             if not may_fall_back:
