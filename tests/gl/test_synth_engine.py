@@ -1,0 +1,99 @@
+"""Samples as they come out of the engine: the truth must fit the picture and itself."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from engine.flame.posed import PosedHead, surface_points
+from engine.frames import project
+from engine.stages.normal_pose import rotation_from_maps
+from engine.synth.builtin_pack import builtin_pack
+from engine.synth.engine import SampleMaker
+from engine.synth.pack import SynthPack
+from engine.synth.sample import PARSING, Sample, decode_normals
+from engine.synth.settings import SynthSettings
+
+pytestmark = [pytest.mark.gl, pytest.mark.assets]
+N = 6
+
+
+@pytest.fixture(scope="module")
+def pack() -> SynthPack:
+    return builtin_pack()
+
+
+@pytest.fixture(scope="module")
+def maker(pack: SynthPack) -> Iterator[SampleMaker]:
+    made = SampleMaker(SynthSettings(seed=5, mediapipe_share=1.0), pack)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def samples(maker: SampleMaker) -> list[Sample]:
+    return [maker.make(i) for i in range(N)]
+
+
+def test_same_index_gives_the_same_sample_whatever_came_before(
+    maker: SampleMaker, samples: list[Sample]
+) -> None:
+    again = maker.make(2)
+    assert again.meta == samples[2].meta
+    for name in ("image", "head_normals", "view_normals", "parsing", "depth", "points"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(samples[2], name))
+
+
+def test_landmarks_are_those_of_the_parameters(pack: SynthPack, samples: list[Sample]) -> None:
+    head = pack.heads["openhead"]
+    for sample in samples:
+        params = sample.params
+        vertices = PosedHead(head.model).vertices(params)
+        points = surface_points(vertices, head.model.faces, head.model.landmarks68)
+        pixels = project(points @ params.R.T + params.t, sample.camera.K)
+        # The neck bends the body under the head: jaw points follow it by a tenth of a millimetre.
+        np.testing.assert_allclose(sample.landmarks68[17:], pixels[17:], atol=0.3)
+
+
+def test_both_maps_differ_by_the_heads_rotation(samples: list[Sample]) -> None:
+    for sample in samples:
+        skin = sample.parsing == PARSING.index("skin")
+        head, view = decode_normals(sample.head_normals), decode_normals(sample.view_normals)
+        rotation = rotation_from_maps(head, view, skin.astype(np.float32))
+        # The crop's camera is turned against the window's: K holds by how much.
+        middle = (skin.shape[0] - 1) / 2
+        ray = np.linalg.solve(sample.camera.K, [middle, middle, 1.0])
+        ahead = rotation @ sample.params.R.T @ (ray * [1, -1, -1] / np.linalg.norm(ray))
+        np.testing.assert_allclose(ahead, [0, 0, -1], atol=0.01)
+
+
+def test_surfaces_face_the_camera_and_lie_where_the_depth_says(samples: list[Sample]) -> None:
+    for sample in samples:
+        skin = sample.parsing == PARSING.index("skin")
+        view = decode_normals(sample.view_normals)
+        assert (view[skin][:, 2] > -0.2).mean() > 0.99
+        distance = sample.depth[skin] / 1e4
+        expected = -(sample.params.R @ [0, 0, 0.045] + sample.params.t)[2]
+        assert np.abs(np.median(distance) - expected) < 0.1
+        np.testing.assert_array_equal(sample.depth[sample.parsing == 0], 0)
+
+
+def test_points_that_mediapipe_found_lie_on_the_face(samples: list[Sample]) -> None:
+    found = [s for s in samples if s.meta["found"]]
+    assert len(found) >= N - 1
+    for sample in found:
+        # iBUG's nose bridge to lip corner against MediaPipe's points in the same places.
+        same = np.linalg.norm(
+            sample.points[[4, 61, 291], :2] - sample.landmarks68[[30, 48, 54]], axis=1
+        )
+        assert same.max() < 0.06 * sample.image.shape[0]
+
+
+def test_validation_uses_what_was_held_back(pack: SynthPack) -> None:
+    maker = SampleMaker(SynthSettings(seed=5, split="val", mediapipe_share=0.0), pack)
+    made = [maker.make(i) for i in range(4)]
+    maker.close()
+    for sample in made:
+        assert sample.meta["light"] in pack.held_back
+        assert sample.meta["skin"] in pack.held_back
+        assert not sample.meta["found"]

@@ -1,0 +1,31 @@
+"""Where heads are put in front of cameras."""
+
+import numpy as np
+
+from engine.frames import project
+from engine.synth.placement import WINDOW_PX, draw_placement
+
+
+def test_heads_stand_in_the_window_upright_and_in_front_of_the_camera() -> None:
+    middles, ups = [], []
+    for seed in range(200):
+        placement = draw_placement(np.random.default_rng(seed))
+        np.testing.assert_allclose(placement.R @ placement.R.T, np.eye(3), atol=1e-9)
+        head = placement.R @ [0, 0, 0.045] + placement.t
+        assert head[2] < -0.2
+        middles.append(project(head, placement.camera.K))
+        ups.append(placement.R[1, 1])
+    centre = (WINDOW_PX - 1) / 2
+    inside = np.abs(np.array(middles) - centre) < 0.2 * WINDOW_PX
+    assert inside.all(axis=1).mean() > 0.88  # all but those cut off by the frame's edge
+    assert np.median(ups) > 0.9
+
+
+def test_a_frontal_head_shows_its_face() -> None:
+    facing = []
+    for seed in range(200):
+        placement = draw_placement(np.random.default_rng(seed))
+        to_camera = -(placement.R.T @ placement.t)
+        facing.append(to_camera[2] / np.linalg.norm(to_camera))
+    assert np.median(facing) > 0.8
+    assert min(facing) > 0.0
