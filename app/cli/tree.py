@@ -9,9 +9,11 @@ import typer
 from app.cli.assets import assets_app
 from app.cli.demo import demo
 from app.cli.doctor import doctor
+from app.cli.export import export_app
 from app.cli.fit import fit
 from app.cli.live import live
 from app.cli.synth import synth
+from app.cli.train import train_app
 
 __all__ = ["cli"]
 
@@ -51,5 +53,7 @@ cli.command()(demo)
 cli.command()(live)
 cli.command()(fit)
 cli.command()(synth)
+cli.add_typer(train_app, name="train")
+cli.add_typer(export_app, name="export")
 cli.add_typer(assets_app, name="assets")
 cli.command()(doctor)

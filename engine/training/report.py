@@ -1,0 +1,78 @@
+"""What a training tells while it runs: log.csv, and the settings in force beside it."""
+
+import csv
+import json
+import logging
+import time
+from pathlib import Path
+
+from engine.files import replacing
+from engine.training.settings import NormalTrainSettings
+
+__all__ = ["COLUMNS", "TrainReport"]
+
+log = logging.getLogger(__name__)
+
+_LOSSES = ("loss", "head", "view", "edges", "parsing", "gradient")
+_SCORES = (
+    "head_mean_deg", "head_median_deg", "view_mean_deg", "view_median_deg", "mask_iou",
+    "rotation_median_deg",
+)  # fmt: skip
+COLUMNS = ("step", "minutes", "lr", "samples_per_s", *_LOSSES, *_SCORES)
+"""Of log.csv; losses are means since the row before, scores are there where it was validated."""
+
+
+class TrainReport:
+    """Keeps the time and the means of losses; appends rows to OUT/log.csv."""
+
+    def __init__(self, settings: NormalTrainSettings, out: Path, max_minutes: float) -> None:
+        self.last_scores: dict[str, float] = {}
+        self._settings, self._out, self._max_minutes = settings, out, max_minutes
+        self._started = self._saved = self._row_from = time.monotonic()
+        self._losses: list[dict[str, float]] = []
+        self._scores: dict[str, float] = {}
+
+    def time_is_up(self) -> bool:
+        """Whether the minutes given are over."""
+        return time.monotonic() - self._started > 60 * self._max_minutes
+
+    def checkpoint_is_due(self) -> bool:
+        """Whether the last checkpoint is old; asking counts as writing one."""
+        due = time.monotonic() - self._saved > 60 * self._settings.checkpoint_minutes
+        if due:
+            self._saved = time.monotonic()
+        return due
+
+    def count(self, losses: dict[str, float]) -> None:
+        """Take in a step's losses."""
+        self._losses.append(losses)
+
+    def scores(self, scores: dict[str, float]) -> None:
+        """Take in the scores of a validation; the time it took spoils the row's samples/s."""
+        self.last_scores = self._scores = scores
+
+    def write_row(self, step: int, lr: float) -> None:
+        """Append the means since the last row."""
+        now = time.monotonic()
+        n = len(self._losses)
+        values: dict[str, float] = {
+            "step": step,
+            "minutes": (now - self._started) / 60,
+            "lr": lr,
+            "samples_per_s": n * self._settings.batch_size / max(now - self._row_from, 1e-9),
+            **{name: sum(x[name] for x in self._losses) / n for name in _LOSSES},
+            **self._scores,
+        }
+        self._append([f"{values[name]:.6g}" if name in values else "" for name in COLUMNS])
+        log.info("%s", {name: round(value, 4) for name, value in values.items()})
+        self._losses, self._scores, self._row_from = [], {}, now
+
+    def _append(self, row: list[str]) -> None:
+        path = self._out / "log.csv"
+        if not path.exists():
+            with replacing(self._out / "settings.json") as temporary:
+                temporary.write_text(json.dumps(self._settings.to_dict(), indent=1) + "\n")
+            with replacing(path) as temporary:
+                temporary.write_text(",".join(COLUMNS) + "\n")
+        with path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(row)

@@ -1,0 +1,266 @@
+"""Training of the normal network: one readable loop.
+
+Goes on from its checkpoint where the output folder has one, and takes in new shards as they come.
+"""
+
+import copy
+import logging
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.errors import AssetError
+from engine.training.augment import augmented
+from engine.training.batch import Batch, batch_from_rows
+from engine.training.checkpoint import (
+    load_checkpoint,
+    load_into,
+    make_net,
+    read_weights,
+    save_checkpoint,
+    write_weights,
+)
+from engine.training.launch import Alone, Launch
+from engine.training.normal_losses import NormalLosses, normal_losses
+from engine.training.normal_net import NormalNet
+from engine.training.report import TrainReport
+from engine.training.sample_store import SampleStore
+from engine.training.settings import NormalTrainSettings
+from engine.training.validate import validate
+
+__all__ = ["TrainPaths", "train_normals"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPaths:
+    """Where a training reads and writes."""
+
+    data: Path  # folder with train-*.tar
+    out: Path  # checkpoint.pt, weights.npz, log.csv, settings.json
+    val: Path | None = None  # folder with val-*.tar; None: the data folder, if it has any
+    init: Path | None = None  # weights to start from: .pt or .npz
+    cache: Path | None = None  # for decoded samples; None: .cache in the folders
+
+
+@dataclass(slots=True)
+class _State:
+    """All that changes while training."""
+
+    net: NormalNet  # the one that learns; `prepared` is it, wrapped for several processes
+    ema: NormalNet
+    prepared: Any
+    optimiser: Any
+    step: int = 0
+    epoch: int = 0
+
+
+def train_normals(
+    settings: NormalTrainSettings,
+    paths: TrainPaths,
+    launched: Launch | None = None,
+    *,
+    max_minutes: float = math.inf,
+) -> dict[str, float]:
+    """Train until the settings' steps are done, the time is up, or SIGTERM or SIGINT comes.
+
+    Args:
+        max_minutes: of wall clock, of this call.
+    Returns: the scores of the last validation, see `normal_metrics.summary`; empty without samples
+        for it.
+    Raises: AssetError: if samples, weights or the checkpoint cannot be used. OutputError.
+    """
+    on = launched or Alone()
+    torch.manual_seed(settings.seed)
+    train, val = _stores(settings, paths, on)
+    state = _start(settings, paths, on)
+    report = TrainReport(settings, paths.out, max_minutes)
+    with _stop_signals() as signals:
+        for batch in _batches(train, settings, state, on):
+            losses = _learn(state, batch, settings, on)
+            state.step += 1
+            stop = on.any_of(bool(signals) or report.time_is_up())
+            last = stop or state.step >= settings.steps
+            if on.rank == 0:
+                report.count(losses)
+                if val is not None and (last or state.step % settings.val_every == 0):
+                    report.scores(validate(state.ema, val, settings.n_val, settings.bf16))
+                if last or state.step % settings.log_every == 0:
+                    report.write_row(state.step, _learning_rate(settings, state.step))
+                if last or report.checkpoint_is_due():
+                    _save(state, settings, paths.out)
+            if last:
+                break
+    on.wait()
+    return report.last_scores
+
+
+def _stores(
+    settings: NormalTrainSettings, paths: TrainPaths, on: Launch
+) -> tuple[SampleStore, SampleStore | None]:
+    """Samples to learn from and to validate on; the first process decodes them for all."""
+    train = SampleStore(paths.data, "train", settings.size_px, paths.cache)
+    _refresh(train, on)
+    folder = paths.val or paths.data
+    if paths.val is None and not any(folder.glob("val-*.tar")):
+        log.warning("%s has no val-*.tar: nothing to validate on", folder)
+        return train, None
+    val = SampleStore(folder, "val", settings.size_px, paths.cache)
+    if on.rank == 0:
+        val.refresh()
+    return train, val
+
+
+def _refresh(store: SampleStore, on: Launch) -> None:
+    if on.rank == 0:
+        store.refresh()
+    on.wait()
+    if on.rank > 0:
+        store.refresh(may_write=False)
+
+
+def _start(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> _State:
+    """A new state, from weights if there are any, or that of the checkpoint."""
+    checkpoint = paths.out / "checkpoint.pt"
+    resumed = load_checkpoint(checkpoint) if checkpoint.exists() else None
+    net = make_net(settings)
+    if resumed is not None:
+        _check_same_net(settings, resumed["settings"], checkpoint)
+        load_into(net, resumed["net"], checkpoint)
+    elif paths.init is not None:
+        load_into(net, read_weights(paths.init)[0], paths.init)
+    net = net.to(on.device, memory_format=torch.channels_last)
+    ema = copy.deepcopy(net).eval().requires_grad_(False)
+    plain = torch.optim.AdamW(_decay_groups(net, settings.weight_decay), lr=settings.lr)
+    if resumed is not None:
+        load_into(ema, resumed["ema"], checkpoint)
+        plain.load_state_dict(resumed["optimiser"])
+        log.info("going on from step %d of %s", resumed["step"], checkpoint)
+    prepared, optimiser = on.prepare(net, plain)
+    state = _State(net, ema, prepared, optimiser)
+    if resumed is not None:
+        state.step, state.epoch = resumed["step"], resumed["epoch"] + 1
+    return state
+
+
+def _check_same_net(new: NormalTrainSettings, old: NormalTrainSettings, path: Path) -> None:
+    for name in ("size_px", "widths", "full_width", "use_points"):
+        if getattr(new, name) != getattr(old, name):
+            raise AssetError(
+                f"{path} has {name} {getattr(old, name)}, the settings {getattr(new, name)}; "
+                "use the same settings, or another output folder"
+            )
+
+
+def _decay_groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weight decay pulls at matrices and kernels, not at biases and norms."""
+    big = [p for p in net.parameters() if p.ndim > 1]
+    small = [p for p in net.parameters() if p.ndim <= 1]
+    return [{"params": big, "weight_decay": decay}, {"params": small, "weight_decay": 0.0}]
+
+
+def _batches(
+    store: SampleStore, settings: NormalTrainSettings, state: _State, on: Launch
+) -> Iterator[Batch]:
+    """This process' share of batches for ever; a new order, and new shards, in each epoch."""
+    while True:
+        order = np.random.default_rng((settings.seed, state.epoch)).permutation(len(store))
+        if len(order) < settings.batch_size:
+            order = np.resize(order, settings.batch_size)
+        for first in range(0, len(order) - settings.batch_size + 1, settings.batch_size):
+            mine = np.sort(order[first : first + settings.batch_size][on.rank :: on.n_ranks])
+            batch = batch_from_rows(store.read(mine))
+            if settings.augment:
+                random = torch.Generator().manual_seed(
+                    hash((settings.seed, state.step, on.rank)) % 2**63
+                )
+                batch = augmented(batch, settings, random)
+            yield batch.to(on.device)
+        state.epoch += 1
+        _refresh(store, on)
+
+
+def _learn(
+    state: _State, batch: Batch, settings: NormalTrainSettings, on: Launch
+) -> dict[str, float]:
+    """One step; returns the loss, its parts and the gradient's length before clipping."""
+    state.prepared.train()
+    for group in state.optimiser.param_groups:
+        group["lr"] = _learning_rate(settings, state.step)
+    image = batch.image.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(on.device.type, torch.bfloat16, enabled=settings.bf16):
+        out = state.prepared(image, batch.points)
+    losses = normal_losses(out, batch)
+    loss = losses.total(settings.edge_weight, settings.parsing_weight)
+    state.optimiser.zero_grad(set_to_none=True)
+    on.backward(loss)
+    gradient = nn.utils.clip_grad_norm_(state.net.parameters(), settings.clip_norm)
+    if not torch.isfinite(gradient):
+        log.warning("step %d: the gradient is not finite; left out", state.step)
+    else:
+        state.optimiser.step()
+        _follow(state.ema, state.net, min(settings.ema_decay, (1 + state.step) / (10 + state.step)))
+    return _numbers(losses) | {"loss": float(loss.detach()), "gradient": float(gradient)}
+
+
+def _numbers(losses: NormalLosses) -> dict[str, float]:
+    return {f.name: float(getattr(losses, f.name).detach()) for f in fields(losses)}
+
+
+@torch.no_grad()
+def _follow(ema: nn.Module, net: nn.Module, decay: float) -> None:
+    """Move the running mean of weights, and of the norms' statistics, towards the network's."""
+    means, values = ema.state_dict(), net.state_dict()
+    floats = [name for name, value in values.items() if value.is_floating_point()]
+    torch._foreach_lerp_([means[n] for n in floats], [values[n] for n in floats], 1 - decay)
+
+
+def _learning_rate(settings: NormalTrainSettings, step: int) -> float:
+    """Up in a line, down by half a cosine."""
+    if step < settings.warmup_steps:
+        return settings.lr * (step + 1) / settings.warmup_steps
+    share = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
+    fall = 0.5 + 0.5 * math.cos(math.pi * min(1.0, share))
+    return settings.lr_end + (settings.lr - settings.lr_end) * fall
+
+
+def _save(state: _State, settings: NormalTrainSettings, out: Path) -> None:
+    content = {
+        "net": state.net.state_dict(),
+        "ema": state.ema.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "step": state.step,
+        "epoch": state.epoch,
+    }
+    save_checkpoint(out / "checkpoint.pt", content, settings)
+    write_weights(out / "weights.npz", state.ema.state_dict(), settings)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Signals to stop that have come, kept in a list in place of ending the process."""
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
