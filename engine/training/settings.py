@@ -100,5 +100,6 @@ def read_settings(path: Path) -> NormalTrainSettings:
 
 def _check(settings: object, name: str, kind: type | tuple[type, ...], least: float) -> None:
     value: Any = getattr(settings, name)
-    if not isinstance(value, kind) or isinstance(value, bool) or value < least:
+    is_number = isinstance(value, kind) and not isinstance(value, bool)
+    if not is_number or float(value) < least:
         raise ValueError(f"{name} {value!r}, expected a number of at least {least:g}")
