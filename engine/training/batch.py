@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.frames import view_from_crop
-from engine.synth.sample import decode_normals
 from engine.training.mediapipe_mesh import mirrored_points
 from engine.types import F64, Camera
 
@@ -57,8 +56,8 @@ def batch_from_rows(rows: npt.NDArray[np.void]) -> Batch:
     return Batch(
         image=_channels_first(rows["image"]).float() / 255,
         points=(torch.from_numpy(rows["points"].copy()) + torch.tensor([0.5, 0.5, 0.0])) / size,
-        head=_channels_first(decode_normals(rows["head_normals"])),
-        view=_channels_first(decode_normals(rows["view_normals"])),
+        head=_decoded(_channels_first(rows["head_normals"])),
+        view=_decoded(_channels_first(rows["view_normals"])),
         parsing=torch.from_numpy(rows["parsing"].astype(np.int64)),
         landmarks=torch.from_numpy(rows["landmarks68"].copy()),
         K=rows["K"].copy(),
@@ -67,6 +66,12 @@ def batch_from_rows(rows: npt.NDArray[np.void]) -> Batch:
 
 def _channels_first(pictures: npt.NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
+
+
+def _decoded(coded: Tensor) -> Tensor:
+    """`sample.decode_normals`, channels first and a few times as fast."""
+    there = coded.amax(dim=1, keepdim=True) > 0
+    return _unit_or_zero((coded.float() / 127.5 - 1) * there)
 
 
 def mirrored(batch: Batch, chosen: Tensor) -> Batch:

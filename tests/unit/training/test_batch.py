@@ -8,12 +8,13 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from engine.frames import camera_from_focal, view_from_crop
+from engine.synth.sample import decode_normals
 from engine.training.augment import augmented, with_parts_hidden, with_point_errors
 from engine.training.batch import Batch, batch_from_rows, mirrored, similarities, warped
 from engine.training.mediapipe_mesh import canonical_vertices, mirrored_points
 from engine.training.sample_store import SampleStore
 from engine.training.settings import NormalTrainSettings
-from tests.balls import ball_normals
+from tests.balls import ball_normals, ball_sample
 
 
 @pytest.fixture
@@ -27,6 +28,13 @@ def assert_same(a: Batch, b: Batch, atol: float = 1e-5) -> None:
     for field in dataclasses.fields(Batch):
         x, y = (np.asarray(getattr(item, field.name)) for item in (a, b))
         np.testing.assert_allclose(x, y, atol=atol, err_msg=field.name)
+
+
+def test_a_batch_holds_the_samples_normals(batch):
+    sample = ball_sample(2)
+    wanted = decode_normals(sample.view_normals).transpose(2, 0, 1)
+    np.testing.assert_allclose(batch.view[2], wanted, atol=1e-6)
+    assert torch.equal(batch.image[2], torch.from_numpy(sample.image).permute(2, 0, 1) / 255)
 
 
 def test_mirroring_twice_changes_nothing(batch):
