@@ -83,6 +83,6 @@ class PointMap(nn.Module):
         """(B, C, G, G) sums over the points; without values, of the points alone."""
         if carried is None:
             return (gy.transpose(1, 2) @ gx)[:, None]
-        rows = carried[..., None] * gy[:, :, None]  # (B, N, C, G)
-        flat = rows.flatten(2).transpose(1, 2) @ gx
-        return flat.unflatten(1, (carried.shape[-1], self.grid))
+        # As (B, C, G, N): the product's long axis stays in one piece of memory.
+        rows = carried.transpose(1, 2)[:, :, None] * gy.transpose(1, 2)[:, None]
+        return (rows.flatten(1, 2) @ gx).unflatten(1, (carried.shape[-1], self.grid))
