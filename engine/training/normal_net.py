@@ -83,16 +83,15 @@ class NormalNet(nn.Module):
     def __init__(
         self,
         size: int = 128,
-        widths: tuple[int, int, int, int] = (32, 64, 96, 160),
-        full_width: int = 12,
+        widths: tuple[int, int, int, int] = (32, 48, 96, 160),
+        full_width: int = 16,
         use_points: bool = True,
     ) -> None:
         """
         Args:
             size: pixels of the crop's side, a multiple of 16.
             widths: channels at 1/2, 1/4, 1/8 and 1/16 of the size.
-            full_width: channels from the grid of half the size at full size; with 4 more or the
-                picture's 3 they should fill 16, the width of CPUs' registers.
+            full_width: channels at full size; best a multiple of 16, the width of CPUs' registers.
             use_points: False: the picture alone; points are then ignored.
         """
         super().__init__()
@@ -115,9 +114,10 @@ class NormalNet(nn.Module):
         self.attention = _Attention(d, (size // 16) ** 2)
         self.narrow = nn.ModuleList(nn.Conv2d(n, m, 1) for n, m in ((d, c), (c, b), (b, a)))
         self.up = nn.ModuleList(_Residual(m) for m in (c, b, a))
-        self.widen = _Conv(a, 4 * full_width)
-        self.full = _Conv(full_width + 3, full_width + 4)
-        self.heads = nn.Conv2d(full_width + 4, 3 + 3 + 2 + len(PARSING), 3, 1, 1)
+        self.widen = _Conv(a, full_width)
+        self.detail = nn.Conv2d(3, full_width, 3, 1, 1)
+        self.full = _Conv(full_width, full_width)
+        self.heads = nn.Conv2d(full_width, 3 + 3 + 2 + len(PARSING), 3, 1, 1)
 
     def forward(self, image: Tensor, points: Tensor) -> NormalOutputs:
         centred = image * 4 - 2
@@ -134,11 +134,16 @@ class NormalNet(nn.Module):
             x = down(x)
         x = self.attention(x)
         for narrow, up, skip in zip(self.narrow, self.up, reversed(skips), strict=True):
-            x = up(functional.interpolate(narrow(x), scale_factor=2.0, mode="nearest") + skip)
-        x = functional.pixel_shuffle(self.widen(x), 2)
-        raw = self.heads(self.full(torch.cat([x, centred], dim=1))).float()
+            x = up(_doubled(narrow(x)) + skip)
+        # Edges come from the picture itself; adding is cheaper than joining channels.
+        x = functional.relu(_doubled(self.widen(x)) + self.detail(centred))
+        raw = self.heads(self.full(x)).float()
         head, view, log_kappa, parsing = raw.split((3, 3, 2, len(PARSING)), dim=1)
         return NormalOutputs(_unit(head), _unit(view), log_kappa.clamp(*_LOG_KAPPA), parsing)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def _unit(vectors: Tensor) -> Tensor:

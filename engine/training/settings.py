@@ -19,8 +19,8 @@ class NormalTrainSettings:
 
     # The network.
     size_px: int = 128  # side of the crop, a multiple of 16
-    widths: tuple[int, int, int, int] = (32, 64, 96, 160)  # channels at 1/2 .. 1/16 of the size
-    full_width: int = 12  # channels at full size
+    widths: tuple[int, int, int, int] = (32, 48, 96, 160)  # channels at 1/2 .. 1/16 of the size
+    full_width: int = 16  # channels at full size
     use_points: bool = True  # False: the picture alone
     # The course of training.
     seed: int = 0
