@@ -23,6 +23,7 @@ from engine.io.image import IMAGE_SUFFIXES, load_image, natural_key, save_png
 from engine.normal_choice import choose_normals
 from engine.pipeline import Reconstructor
 from engine.render.prediction import coloured_normals, coloured_parsing
+from engine.stages.mediapipe_mesh import mesh_triangles
 from engine.stages.mediapipe_normals import (
     angles_deg,
     crop_view_normals,
@@ -32,7 +33,6 @@ from engine.stages.mediapipe_normals import (
     skin_inside,
 )
 from engine.stages.normal_estimator import points_in_map
-from engine.training.mediapipe_mesh import mesh_triangles
 from engine.types import F32, U8, Frame, Reconstruction
 
 TILE_PX = 192

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from engine.frames import camera_from_focal
+from engine.stages.mediapipe_mesh import canonical_vertices
 from engine.synth.sample import PARSING, Sample, code_normals
 from engine.synth.shards import write_shard
-from engine.training.mediapipe_mesh import canonical_vertices
 from engine.types import FlameParams
 
 

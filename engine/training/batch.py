@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.frames import view_from_crop
-from engine.training.mediapipe_mesh import mirrored_points
+from engine.stages.mediapipe_mesh import mirrored_points
 from engine.types import F64, Camera
 
 __all__ = ["Batch", "batch_from_rows", "mirrored", "similarities", "warped"]

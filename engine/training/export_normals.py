@@ -16,9 +16,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engine.errors import ModelContractError, ProviderError
 from engine.files import replacing
+from engine.stages.mediapipe_mesh import canonical_vertices
 from engine.stages.onnx_session import OnnxSession
 from engine.training.checkpoint import load_into, make_net, read_weights
-from engine.training.mediapipe_mesh import canonical_vertices
 from engine.training.normal_metrics import angular_error_deg
 from engine.training.normal_net import ExportedNormalNet
 from engine.training.settings import NormalTrainSettings

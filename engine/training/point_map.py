@@ -7,7 +7,7 @@ over a grid with Gaussians, which needs one matrix product and no rasteriser.
 import torch
 from torch import Tensor, nn
 
-from engine.training.mediapipe_mesh import N_SURFACE, mesh_triangles, triangles_at
+from engine.stages.mediapipe_mesh import N_SURFACE, mesh_triangles, triangles_at
 from engine.types import N_MEDIAPIPE
 
 __all__ = ["PointMap", "mesh_normals"]

@@ -8,10 +8,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from engine.frames import camera_from_focal, view_from_crop
+from engine.stages.mediapipe_mesh import canonical_vertices, mirrored_points
 from engine.synth.sample import decode_normals
 from engine.training.augment import augmented, with_parts_hidden, with_point_errors
 from engine.training.batch import Batch, batch_from_rows, mirrored, similarities, warped
-from engine.training.mediapipe_mesh import canonical_vertices, mirrored_points
 from engine.training.sample_store import SampleStore
 from engine.training.settings import NormalTrainSettings
 from tests.balls import ball_normals, ball_sample

@@ -8,10 +8,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from engine.errors import AssetError
+from engine.stages.mediapipe_mesh import canonical_vertices, mesh_triangles, triangles_at
 from engine.training.batch import batch_from_rows
 from engine.training.checkpoint import load_into, make_net, read_weights, write_weights
 from engine.training.export_normals import check_parity, export_normals, fold_norms
-from engine.training.mediapipe_mesh import canonical_vertices, mesh_triangles, triangles_at
 from engine.training.normal_losses import angles, angmf, normal_losses
 from engine.training.normal_net import ExportedNormalNet, NormalNet, NormalOutputs, expected_angle
 from engine.training.point_map import PointMap, mesh_normals
