@@ -5,16 +5,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from engine.flame.model import HeadModel
-from engine.synth.head_labels import crop_uv, face_classes, face_parts
+from engine.synth.head_labels import face_classes, face_parts
 from engine.synth.makehuman_head import build_makehuman_head
 from engine.synth.natural_faces import natural_faces
 from engine.synth.openhead_full import build_openhead_full
 from engine.synth.pack import SynthHead, SynthPack
 from engine.synth.pack_assets import build_assets
 from engine.synth.pack_file import save_pack
+from engine.synth.skins import crop_uv
 from engine.types import F32
 
 __all__ = ["build_heads", "main"]
@@ -25,18 +27,15 @@ _SHIPPED = Path("assets/openhead.npz")
 
 def build_heads(source: Path, shipped: Path = _SHIPPED) -> Mapping[str, SynthHead]:
     """Both populations from the data pack; shipped: openhead as the program uses it."""
-    crop_json = source / "makehuman" / "textures" / "skins" / "crop.json"
     openhead = build_openhead_full(source, shipped)
     makehuman, people = build_makehuman_head(source, openhead)
     return {
-        "openhead": _synth_head("openhead", openhead, None, crop_json, seed=11),
-        "makehuman": _synth_head("makehuman", makehuman, people, crop_json, seed=12),
+        "openhead": _synth_head("openhead", openhead, None, seed=11),
+        "makehuman": _synth_head("makehuman", makehuman, people, seed=12),
     }
 
 
-def _synth_head(
-    name: str, model: HeadModel, people: F32 | None, crop_json: Path, seed: int
-) -> SynthHead:
+def _synth_head(name: str, model: HeadModel, people: F32 | None, seed: int) -> SynthHead:
     if model.uv is None or model.uv_faces is None or model.arkit is None:
         raise ValueError(f"{name}: texture coordinates and the ARKit map are needed")
     return SynthHead(
@@ -44,7 +43,7 @@ def _synth_head(
         model=model,
         face_class=face_classes(model),
         part=face_parts(model),
-        uv=crop_uv(model.uv, crop_json),
+        uv=crop_uv(model.uv.astype(np.float64)).astype(np.float32),
         uv_faces=model.uv_faces,
         shape_samples=people,
         expr_samples=natural_faces(model.arkit, _FACES, seed),

@@ -12,7 +12,7 @@ from engine.types import F64
 __all__ = ["CROP_PX", "TEXTURE_PX", "crop_uv", "load_skins"]
 
 CROP_PX = (1305, 365, 2043, 1790)
-"""Left, top, right, bottom of the head in the whole texture."""
+"""Left, top, right, bottom of the head in the whole texture, from crop.json beside the pictures."""
 TEXTURE_PX = 2048
 """Side of the whole texture."""
 

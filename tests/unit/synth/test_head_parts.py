@@ -1,16 +1,14 @@
-import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from engine.errors import AssetError
 from engine.flame.model import load_head_model
 from engine.synth.harmonic import harmonic_spread
-from engine.synth.head_labels import crop_uv, face_classes, face_parts
+from engine.synth.head_labels import face_classes, face_parts
 from engine.synth.natural_faces import natural_faces
 from engine.synth.pack import PARTS
 from engine.synth.sample import PARSING
+from engine.synth.skins import CROP_PX, TEXTURE_PX, crop_uv
 
 _MODEL = load_head_model(Path("assets/openhead.npz"))
 
@@ -30,17 +28,11 @@ def test_teeth_are_inside_the_mouth() -> None:
     assert set(face_parts(_MODEL)[teeth]) == {PARTS.index("teeth")}
 
 
-def test_crop_corners_are_the_corners_of_the_picture(tmp_path: Path) -> None:
-    path = tmp_path / "crop.json"
-    path.write_text(json.dumps({"texture_size": 100, "head_crop_xyxy_px": [20, 10, 60, 90]}))
-    # v up in the whole skin: its row 10 from above is v = 0.9.
-    uv = np.array([[0.2, 0.9], [0.6, 0.1]], np.float32)
-    np.testing.assert_allclose(crop_uv(uv, path), [[0, 0], [1, 1]], atol=1e-6)
-
-
-def test_a_wrong_crop_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="head crop"):
-        crop_uv(np.zeros((1, 2), np.float32), tmp_path / "none.json")
+def test_crop_corners_are_the_corners_of_the_picture() -> None:
+    left, top, right, bottom = CROP_PX
+    # v up in the whole skin: the crop's upper edge is at 1 - top.
+    uv = np.array([[left, TEXTURE_PX - top], [right, TEXTURE_PX - bottom]]) / TEXTURE_PX
+    np.testing.assert_allclose(crop_uv(uv), [[0, 0], [1, 1]], atol=1e-12)
 
 
 def test_values_between_known_vertices_are_means() -> None:
