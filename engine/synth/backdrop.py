@@ -42,11 +42,10 @@ def _cloth(rng: np.random.Generator, size: int) -> U8:
     ramp = np.linspace(-1, 1, size)
     turn = rng.uniform(0, 2 * np.pi)
     slope = np.cos(turn) * ramp[None, :] + np.sin(turn) * ramp[:, None]
-    coarse = cv2.resize(
-        rng.normal(0, 1, (6, 6)), (size, size), interpolation=cv2.INTER_CUBIC
-    )
+    coarse = cv2.resize(rng.normal(0, 1, (6, 6)), (size, size), interpolation=cv2.INTER_CUBIC)
     shade = 1 + rng.uniform(0, 0.35) * slope + rng.uniform(0, 0.12) * coarse
-    return np.clip(colour * shade[..., None], 0, 255).astype(np.uint8)
+    cloth: U8 = np.clip(colour * shade[..., None], 0, 255).astype(np.uint8)
+    return cloth
 
 
 def _clutter(rng: np.random.Generator, size: int) -> U8:

@@ -46,19 +46,17 @@ def builtin_pack() -> SynthPack:
     return SynthPack(
         heads={"openhead": head},
         skins=(_skin("even", 0), _skin("rough", 1)),
-        skin_masks=skin_masks(*_skin_mesh(model, uv)),
+        skin_masks=skin_masks(*_skin_mesh(model, uv, model.uv_faces)),
         attachments=hair,
         lights=lights,
         held_back=frozenset({"rough", "cap 1", "made 0", "made 1"}),
     )
 
 
-def _skin_mesh(model: HeadModel, uv: F64) -> tuple[F64, I32, F64, I32, F64]:
+def _skin_mesh(model: HeadModel, uv: F64, uv_faces: I32) -> tuple[F64, I32, F64, I32, F64]:
     """What `skin_masks` takes: triangles count as quads whose last corner comes twice."""
     is_skin = face_parts(model) == 0
-    quads, quads_uv = (
-        np.column_stack([f, f[:, 2]])[is_skin] for f in (model.faces, model.uv_faces)
-    )
+    quads, quads_uv = (np.column_stack([f, f[:, 2]])[is_skin] for f in (model.faces, uv_faces))
     vertices = model.v_template.astype(np.float64)
     marks = model.landmarks68
     corners = vertices[model.faces[marks.faces_idx]]
@@ -68,7 +66,7 @@ def _skin_mesh(model: HeadModel, uv: F64) -> tuple[F64, I32, F64, I32, F64]:
 def _skin(name: str, roughness: float) -> Skin:
     rng = np.random.default_rng(7)
     coarse = cv2.resize(rng.normal(0, 1, (32, 16, 3)), (64, 124), interpolation=cv2.INTER_CUBIC)
-    albedo = np.float64([205, 160, 138]) * (1 + 0.06 * roughness * coarse)
+    albedo = np.array([205.0, 160.0, 138.0]) * (1 + 0.06 * roughness * coarse)
     return Skin(name, np.clip(albedo, 0, 255).astype(np.uint8))
 
 
@@ -79,7 +77,7 @@ def _light(rng: np.random.Generator, name: str) -> SynthLight:
     sky, ground = rng.uniform(0.2, 1.5, 3), rng.uniform(0.05, 0.6, 3)
     picture = ground + (sky - ground) / (1 + np.exp(-6 * up))
     for _ in range(rng.integers(1, 4)):
-        towards = rng.normal(0, 1, 3) + [0, 0.4, 0]
+        towards = rng.normal(0, 1, 3) + np.array([0, 0.4, 0])
         towards /= np.linalg.norm(towards)
         size = rng.uniform(0.90, 0.99)
         lit = 1 / (1 + np.exp(-60 * (directions @ towards - size)))

@@ -18,7 +18,7 @@ _WIDTH = np.array([0.0, 0.003, 0.014, 0.062, 0.118, 0.146, 0.156, 0.154, 0.132, 
 _DEPTH = np.array([0.0, 0.003, 0.010, 0.022, 0.036, 0.048, 0.055, 0.058, 0.060, 0.060])
 
 
-def torso(rng: np.random.Generator, neck_vertices: F32, skin: F32) -> list[Prop]:
+def torso(rng: np.random.Generator, neck_vertices: F32, skin: F64) -> list[Prop]:
     """Neck base, chest and shoulders; "neck" is bare skin, "clothes" all else.
 
     Args:

@@ -42,8 +42,8 @@ def _rim(front: float, side: float, back: float) -> F64:
     longitude = around_the_top(_COLUMNS)
     ahead = np.cos(longitude)
     along = np.where(ahead > 0, front, back)
-    degrees = side + (along - side) * np.abs(ahead) ** 1.5
-    return np.radians(degrees)
+    rim: F64 = np.radians(side + (along - side) * np.abs(ahead) ** 1.5)
+    return rim
 
 
 def _dome(

@@ -29,9 +29,7 @@ class LightRig:
     turn: F64  # (3, 3) surrounding from view
 
 
-def draw_light_rig(
-    rng: np.random.Generator, light: SynthLight, view_from_head: F64
-) -> LightRig:
+def draw_light_rig(rng: np.random.Generator, light: SynthLight, view_from_head: F64) -> LightRig:
     """Turn a surrounding about, add lamps, and set its brightness by what arrives at the face."""
     surrounding_from_view = Rotation.from_euler(
         "yxz", [rng.uniform(0, 360), rng.normal(0, 8), rng.normal(0, 8)], degrees=True

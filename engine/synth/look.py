@@ -30,7 +30,7 @@ def draw_skin_tone(rng: np.random.Generator) -> F64:
     high = min(low + 1, len(_TONES) - 1)
     encoded = (_TONES[low] * (high - at) + _TONES[high] * (at - low)) if high > low else _TONES[low]
     log_albedo = np.log(linear_from_srgb(encoded / 255).astype(np.float64))
-    tint = rng.normal(0, 0.25) * _HAEMOGLOBIN + rng.normal(0, 0.08, 3)
+    tint: F64 = rng.normal(0, 0.25) * _HAEMOGLOBIN + rng.normal(0, 0.08, 3)
     toned: F64 = log_albedo + tint
     return toned
 
@@ -51,7 +51,7 @@ def draw_look(rng: np.random.Generator, tone: F64, hair: F32) -> dict[str, Any]:
     albedo = np.exp(tone)
     made_up = rng.random() < 0.3
     lips = albedo * np.array([0.95, 0.62, 0.62]) * rng.uniform(0.7, 1.05)
-    painted = linear_from_srgb(np.float32([rng.uniform(90, 220), *rng.uniform(15, 110, 2)]) / 255)
+    lipstick = np.array([rng.uniform(90, 220), *rng.uniform(15, 110, 2)], np.float32) / 255
     shadow = linear_from_srgb(rng.uniform(20, 170, 3).astype(np.float32) / 255)
     bearded = rng.random() < 0.35
     iris = _IRISES[rng.choice(len(_IRISES), p=[0.32, 0.26, 0.12, 0.08, 0.14, 0.08])]
@@ -61,7 +61,7 @@ def draw_look(rng: np.random.Generator, tone: F64, hair: F32) -> dict[str, Any]:
         "u_melanin": _MELANIN,
         "u_haemoglobin": _HAEMOGLOBIN,
         "u_blotches": rng.uniform(0, [0.35, 0.5]),
-        "u_lip_colour": [*(painted if made_up else lips), rng.uniform(0.3, 0.9)],
+        "u_lip_colour": [*(linear_from_srgb(lipstick) if made_up else lips), rng.uniform(0.3, 0.9)],
         "u_lid_colour": [*shadow, rng.uniform(0.1, 0.7) if made_up else rng.uniform(0, 0.1)],
         "u_blush_colour": [*(albedo * [1.0, 0.6, 0.6]), rng.uniform(0, 0.5)],
         "u_brow_colour": [*(hair * rng.uniform(0.5, 1.0)), rng.uniform(0.0, 0.95)],

@@ -28,7 +28,7 @@ class _Piece(NamedTuple):
     gloss: float
 
 
-def occluder(rng: np.random.Generator, landmarks: F32, skin: F32) -> list[Prop]:
+def occluder(rng: np.random.Generator, landmarks: F32, skin: F64) -> list[Prop]:
     """Something close in front of the face that covers 6 to 34 % of it from the front.
 
     Args:
@@ -56,7 +56,7 @@ def occluder(rng: np.random.Generator, landmarks: F32, skin: F32) -> list[Prop]:
     return [axes.prop(p.kind, merged(p.shapes), p.colour, gloss=p.gloss) for p in pieces]
 
 
-def _hand(rng: np.random.Generator, skin: F32) -> list[_Piece]:
+def _hand(rng: np.random.Generator, skin: F64) -> list[_Piece]:
     parts = hand_parts(rng)
     turn = np.array([rng.choice([-1.0, 1.0]), 1.0, rng.choice([-1.0, 1.0], p=[0.3, 0.7])])
     size = rng.uniform(0.82, 1.05)
@@ -73,7 +73,7 @@ def _hand(rng: np.random.Generator, skin: F32) -> list[_Piece]:
     return pieces
 
 
-def _phone(rng: np.random.Generator, skin: F32) -> list[_Piece]:
+def _phone(rng: np.random.Generator, skin: F64) -> list[_Piece]:
     half = np.array([rng.uniform(33, 39), rng.uniform(68, 80), rng.uniform(3.5, 5.5)])
     body = rounded_body(np.array([0.0, 105.0, 0.0]), half, roundness=0.22, rows=11, columns=20)
     colour = np.array([0.015, 0.015, 0.017]) if rng.random() < 0.6 else cloth_colour(rng)
@@ -87,7 +87,7 @@ def _phone(rng: np.random.Generator, skin: F32) -> list[_Piece]:
     return pieces
 
 
-def _microphone(rng: np.random.Generator, skin: F32) -> list[_Piece]:
+def _microphone(rng: np.random.Generator, skin: F64) -> list[_Piece]:
     radius = rng.uniform(20.0, 30.0)
     ball = rounded_body(
         np.array([0.0, 0.0, 0.0]), radius * np.array([1.0, rng.uniform(1.0, 1.4), 1.0]), rows=11
@@ -101,7 +101,7 @@ def _microphone(rng: np.random.Generator, skin: F32) -> list[_Piece]:
     ]
 
 
-def _cup(rng: np.random.Generator, skin: F32) -> list[_Piece]:
+def _cup(rng: np.random.Generator, skin: F64) -> list[_Piece]:
     radius, height = rng.uniform(34, 42), rng.uniform(80, 125)
     path = np.array([[0, 0, 0], [0, -0.5, 0], [0, -height + 0.5, 0], [0, -height, 0]])
     narrow = rng.uniform(0.7, 1.0)
@@ -119,7 +119,7 @@ def _cup(rng: np.random.Generator, skin: F32) -> list[_Piece]:
     return pieces
 
 
-def _stick(rng: np.random.Generator, skin: F32) -> list[_Piece]:
+def _stick(rng: np.random.Generator, skin: F64) -> list[_Piece]:
     half, radius = rng.uniform(120, 200), rng.uniform(6.5, 14.0)
     bend = rng.uniform(-15, 15)
     share = np.linspace(-1.0, 1.0, 9)

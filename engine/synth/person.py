@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.flame.model import HeadModel
 from engine.synth.pack import SynthHead
-from engine.types import F32, FlameParams
+from engine.types import F32, F64, FlameParams
 
 __all__ = ["Person", "draw_person"]
 
@@ -69,7 +69,7 @@ def _draw_shape(rng: np.random.Generator, head: SynthHead) -> F32:
     return mixed.astype(np.float32)
 
 
-def _draw_face(rng: np.random.Generator, head: SynthHead) -> tuple[F32, F32, F32, F32]:
+def _draw_face(rng: np.random.Generator, head: SynthHead) -> tuple[F64, F64, F64, F64]:
     """Expression, jaw, eyes, eyelids."""
     n_expr = head.model.n_expr
     if head.expr_samples is not None and rng.random() > _BASIS_SHARE:
@@ -86,7 +86,7 @@ def _draw_face(rng: np.random.Generator, head: SynthHead) -> tuple[F32, F32, F32
     return _draw_from_basis(rng, n_expr)
 
 
-def _draw_from_basis(rng: np.random.Generator, n_expr: int) -> tuple[F32, F32, F32, F32]:
+def _draw_from_basis(rng: np.random.Generator, n_expr: int) -> tuple[F64, F64, F64, F64]:
     kind = rng.random()
     expr = np.zeros(n_expr)
     if kind < 0.6:

@@ -1,4 +1,4 @@
-"""Poses people of a population: the head stays upright in its own frame, the body bends under it."""
+"""Poses people: the head stays upright in its own frame, the body bends under it."""
 
 from dataclasses import dataclass
 

@@ -6,7 +6,7 @@ Lengths in metres, except where a builder works in its own millimetres and scale
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ __all__ = [
     "unit",
 ]
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,8 @@ def _grid_faces(rows: int, columns: int, is_closed: bool) -> I32:
     a, b = row * columns + column, row * columns + following
     c, d = a + columns, b + columns
     quads = np.stack([a, b, d, a, d, c], axis=-1)
-    return quads.reshape(-1, 3).astype(np.int32)
+    faces: I32 = quads.reshape(-1, 3).astype(np.int32)
+    return faces
 
 
 def grid(points: Floats, *, is_closed: bool = False) -> Shape:

@@ -64,7 +64,7 @@ class Sample:
 
 def code_normals(normals: F32) -> U8:
     """Unit normals (..., 3) as bytes, 0.2 degrees apart; zeros, for no surface, stay zeros."""
-    coded = np.rint(127.5 + 127.5 * normals).astype(np.uint8)
+    coded: U8 = np.rint(127.5 + 127.5 * normals).astype(np.uint8)
     coded[~normals.any(axis=-1)] = 0
     return coded
 
