@@ -34,7 +34,7 @@ void main() {
     vec3 n = normalize(v_normal);
     if (dot(n, to_eye) < 0.0) n = -n;
     float bright = 0.25 + 0.75 * dot(texel.rgb, u_luminance) / u_strand_mean;
-    vec3 albedo = u_hair_colour * bright * (0.75 + 0.5 * noise3(p * vec3(900.0, 120.0, 900.0)));
+    vec3 albedo = u_hair_colour * bright * (0.75 + 0.5 * noise4(p * vec3(900.0, 120.0, 900.0)).x);
     vec3 light = albedo * matt_light(n, v_occlusion, v_shadow, vec3(0.3));
     light += u_hair_gloss.x * bright * gloss_light(n, to_eye, u_hair_gloss.y, v_occlusion, v_shadow);
     float cover = u_solid > 0.5 ? 1.0 : texel.a;

@@ -51,14 +51,14 @@ vec3 skin_albedo(vec4 a, vec4 b) {
     vec3 p = v_position + u_noise_offset;
     vec3 detail = u_max_detail * (2.0 * texture(u_skins, vec3(v_uv, u_skin_layer)).rgb - 1.0);
     vec3 log_albedo = u_tone + u_detail * detail;
-    log_albedo += u_melanin * u_blotches.x * (noise3(p * 55.0) - 0.5);
-    log_albedo += u_haemoglobin * u_blotches.y * (noise3(p * 80.0 + 7.0) - 0.5);
+    vec2 blotches = u_blotches * (noise4(p * 65.0).xy - 0.5);
+    log_albedo += u_melanin * blotches.x + u_haemoglobin * blotches.y;
     if (u_freckles > 0.0) {
-        float spots = smoothstep(0.66, 0.78, noise3(p * 420.0)) * noise3(p * 40.0 + 3.0);
+        float spots = smoothstep(0.66, 0.78, noise4(p * 420.0).x) * noise4(p * 40.0).y;
         log_albedo += u_melanin * u_freckles * spots * clamp(b.r + b.g + 0.15, 0.0, 1.0);
     }
     vec3 albedo = exp(log_albedo);
-    float fine = noise3(p * vec3(1600.0, 700.0, 1000.0));
+    float fine = noise4(p * vec3(1600.0, 700.0, 1000.0)).w;
     albedo = mix(albedo, u_blush_colour.rgb, b.r * u_blush_colour.a);
     albedo = mix(albedo, u_lid_colour.rgb, a.g * u_lid_colour.a);
     albedo = mix(albedo, u_lip_colour.rgb * (0.8 + 0.4 * fine), a.r * u_lip_colour.a);
@@ -69,8 +69,7 @@ vec3 skin_albedo(vec4 a, vec4 b) {
 
 vec3 bumped(vec3 n) {
     vec3 p = v_position + u_noise_offset;
-    vec3 h = vec3(noise3(p * u_grain), noise3(p * u_grain + 17.0), noise3(p * u_grain + 31.0));
-    return normalize(n + u_bump * (2.0 * h - 1.0));
+    return normalize(n + u_bump * (2.0 * noise4(p * u_grain).xyz - 1.0));
 }
 
 vec3 skin_light(vec3 n, vec3 to_eye) {
@@ -87,12 +86,12 @@ vec3 eye_light(vec3 n, vec3 to_eye) {
                                : u_right_eye_from_head * (v_position - u_eye_centre[1]));
     float angle = acos(clamp(d.z, -1.0, 1.0));
     float turn = atan(d.y, d.x);
-    float fibres = noise3(vec3(turn * 9.0, angle * 14.0, 3.0) + u_noise_offset);
+    float fibres = noise4(vec3(turn * 9.0, angle * 14.0, 3.0) + u_noise_offset).x;
     float radial = clamp((angle - u_iris.x) / (u_iris.y - u_iris.x), 0.0, 1.0);
     vec3 iris = u_iris_colour * (0.55 + 0.9 * fibres) * (1.15 - 0.5 * radial);
     iris *= 1.0 - u_iris.z * smoothstep(0.75, 1.0, radial);
     iris *= smoothstep(u_iris.x - 0.03, u_iris.x + 0.02, angle);
-    float veins = smoothstep(0.55, 0.8, noise3(d * 22.0 + u_noise_offset)) * abs(d.x);
+    float veins = smoothstep(0.55, 0.8, noise4(d * 22.0 + u_noise_offset).y) * abs(d.x);
     vec3 white = u_sclera.rgb * (1.0 - u_sclera.a * vec3(0.1, 0.6, 0.6) * (0.3 + veins));
     vec3 albedo = mix(iris, white, smoothstep(u_iris.y - 0.02, u_iris.y + 0.03, angle));
     vec3 light = albedo * matt_light(n, v_occlusion, v_shadow, vec3(0.35));

@@ -25,7 +25,7 @@ void main() {
     vec3 n = normalize(v_normal);
     if (dot(n, to_eye) < 0.0) n = -n;
     vec3 p = v_position + u_noise_offset;
-    float pattern = noise3(p * 300.0) + noise3(p * 45.0) - 1.0;
+    float pattern = noise4(p * 300.0).x + noise4(p * 45.0).y - 1.0;
     vec3 albedo = u_prop_colour.rgb * (1.0 + u_prop_gloss.z * pattern);
     vec3 light = albedo * matt_light(n, v_occlusion, v_shadow, vec3(0.1));
     vec3 gloss = u_prop_gloss.x * gloss_light(n, to_eye, u_prop_gloss.y, v_occlusion, v_shadow);

@@ -29,6 +29,7 @@ _SH_CONSTANTS = (
     (0.28209479177387814, 0.4886025119029199, 1.0925484305920792),
     (0.31539156525252005, 0.5462742152960396, 0.0),
 )
+_NOISE_CELLS = 32
 _MAX_DETAIL = 3.2  # of a skin's log albedo, either way from its median
 _MASKS = (("lips", "lids", "brows", "beard"), ("cheeks", "nose", "scalp"))
 
@@ -78,6 +79,7 @@ class SceneRenderer:
         self.skin_names = [skin.name for skin in pack.skins]
         self._skins = _skin_textures(ctx, pack.skins)
         self._masks = [_mask_texture(ctx, pack.skin_masks, names) for names in _MASKS]
+        self._noise = _noise_volume(ctx)
         size = (WINDOW_PX, WINDOW_PX)
         textures = [ctx.texture(size, 4, dtype="f4"), ctx.texture(size, 4, dtype="f4"),
                     ctx.texture(size, 1, dtype="f4")]  # fmt: skip
@@ -134,12 +136,14 @@ class SceneRenderer:
             "u_depth_axis": (0.0, 0.0, -1.0),
             "u_sh": COSINE_LOBE[:, None] / np.pi * rig.sh,
             "u_sh_constants": _SH_CONSTANTS,
+            "u_n_lamps": int(rig.lamp_colours.any(axis=1).sum()),
             "u_lamp_direction": rig.lamp_directions,
             "u_lamp_colour": rig.lamp_colours,
             "u_eye_position": -placement.R.T @ placement.t,
         }
+        self._noise.use(4)
         for program in self._programs.values():
-            program.set(matrices)
+            program.set(matrices | {"u_noise": 4, "u_noise_cells": float(_NOISE_CELLS)})
         self._programs["head"].set({
             "u_skins": 0, "u_masks_a": 1, "u_masks_b": 2, "u_max_detail": _MAX_DETAIL,
         })  # fmt: skip
@@ -251,7 +255,7 @@ class SceneRenderer:
         unbind(self._ctx)
         for mesh in (*self._meshes.values(), *(m for m, _ in self._worn.values())):
             mesh.release()
-        for texture in (*self._masks, self._skins, *(t for t, _ in self._strands.values())):
+        for texture in (*self._masks, self._skins, self._noise, *(t for t, _ in self._strands.values())):
             texture.release()
         for program in self._programs.values():
             program.release()
@@ -278,6 +282,12 @@ def _skin_textures(ctx: moderngl.Context, skins: Sequence[Skin]) -> moderngl.Tex
     texture.repeat_x = texture.repeat_y = False  # the back of the scalp lies outside of the picture
     texture.build_mipmaps()
     return texture
+
+
+def _noise_volume(ctx: moderngl.Context) -> moderngl.Texture3D:
+    side = (_NOISE_CELLS,) * 3
+    values = np.random.default_rng(11).integers(0, 256, (*side, 4), np.uint8)
+    return ctx.texture3d(side, 4, values.tobytes())
 
 
 def _mask_texture(

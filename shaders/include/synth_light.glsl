@@ -2,6 +2,7 @@
 
 uniform vec3 u_sh[9]; // irradiance over pi, order of engine/synth/spherical_harmonics.py
 uniform vec3 u_sh_constants[2]; // the basis functions' factors
+uniform int u_n_lamps; // those that are on come first
 uniform vec3 u_lamp_direction[3];
 uniform vec3 u_lamp_colour[3];
 uniform vec3 u_wrap; // how far each colour of lamp light reaches round to the back: skin is red
@@ -22,7 +23,7 @@ vec3 gloss_light(vec3 n, vec3 to_eye, float shininess, vec3 occlusion, vec3 shad
     float facing = max(dot(n, to_eye), 0.0);
     float fresnel = 1.0 + 5.0 * pow(1.0 - facing, 5.0);
     vec3 sum = sky_light(reflect(-to_eye, n)) * occlusion;
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < u_n_lamps; ++i) {
         float cosine = max(dot(n, normalize(u_lamp_direction[i] + to_eye)), 0.0);
         float lit = step(0.0, dot(n, u_lamp_direction[i]));
         sum += u_lamp_colour[i] * shadow[i] * lit
@@ -33,7 +34,7 @@ vec3 gloss_light(vec3 n, vec3 to_eye, float shininess, vec3 occlusion, vec3 shad
 
 vec3 matt_light(vec3 n, vec3 occlusion, vec3 shadow, vec3 wrap) {
     vec3 sum = sky_light(n) * occlusion;
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < u_n_lamps; ++i) {
         vec3 cosine = (dot(n, u_lamp_direction[i]) + wrap) / (1.0 + wrap);
         sum += u_lamp_colour[i] * shadow[i] * max(cosine, vec3(0.0));
     }
