@@ -201,9 +201,7 @@ class SceneRenderer:
         if key not in self._worn:
             n = len(attachment.vertices[head.name])
             kind = np.full(len(attachment.faces), kind_of(0, "hair"), np.float32)
-            mesh = SceneMesh(
-                self._ctx, attachment.faces, attachment.uv, attachment.uv_faces, kind
-            )
+            mesh = SceneMesh(self._ctx, attachment.faces, attachment.uv, attachment.uv_faces, kind)
             self._worn[key] = (mesh, VertexNormals(attachment.faces, n))
         return self._worn[key]
 
@@ -221,9 +219,7 @@ class SceneRenderer:
         n = len(prop.vertices)
         name = "neck" if prop.kind == "neck" else "other"
         kind = np.full(len(prop.faces), kind_of(0, name), np.float32)
-        mesh = SceneMesh(
-            self._ctx, prop.faces, np.zeros((n, 2), np.float32), prop.faces, kind
-        )
+        mesh = SceneMesh(self._ctx, prop.faces, np.zeros((n, 2), np.float32), prop.faces, kind)
         program = self._programs["prop"]
         program.set({
             "u_prop_colour": [*prop.colour, prop.opacity],
@@ -255,7 +251,12 @@ class SceneRenderer:
         unbind(self._ctx)
         for mesh in (*self._meshes.values(), *(m for m, _ in self._worn.values())):
             mesh.release()
-        for texture in (*self._masks, self._skins, self._noise, *(t for t, _ in self._strands.values())):
+        for texture in (
+            *self._masks,
+            self._skins,
+            self._noise,
+            *(t for t, _ in self._strands.values()),
+        ):
             texture.release()
         for program in self._programs.values():
             program.release()

@@ -5,7 +5,7 @@ import numpy as np
 from engine.synth.live_points import modelled_points
 
 
-def test_modelled_points_err_by_one_or_two_percent_of_the_face() -> None:
+def test_modelled_points_err_by_a_few_percent_of_the_face() -> None:
     rng = np.random.default_rng(0)
     truth = rng.uniform(50, 200, (478, 3)).astype(np.float32)
     misses = []
@@ -13,7 +13,7 @@ def test_modelled_points_err_by_one_or_two_percent_of_the_face() -> None:
         moved = modelled_points(rng, truth)
         assert moved.dtype == np.float32
         misses.append(np.linalg.norm((moved - truth)[:468, :2], axis=1).mean() / 150)
-    assert 0.008 < np.median(misses) < 0.04
+    assert 0.015 < np.median(misses) < 0.06
 
 
 def test_neighbours_err_alike() -> None:
