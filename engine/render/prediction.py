@@ -16,6 +16,8 @@ _PARSING_RGB = np.array(
 )  # fmt: skip
 """By class: background, skin, eyes, inside of the mouth, hair, ears, neck, other."""
 _MASK_RGB = (90, 220, 120)
+_HALVED_FROM = 3.0
+"""Frame pixels for one of a map, from which it is warped at half of the frame's size."""
 
 
 class PredictionMode(StrEnum):
@@ -67,21 +69,43 @@ def _layer(seen: NormalMap, mode: PredictionMode) -> tuple[U8, F32] | None:
 
 def _blend(image: U8, colours: U8, alpha: F32, map_from_frame: F64) -> None:
     """Put a map over the image, in place; where it is opaque, alpha is 1."""
+    # Multiplied by opacity while small: then the photo's pixels cost two operations on bytes.
+    over = cv2.multiply(colours, cv2.merge([alpha] * 3), dtype=cv2.CV_8U)
+    under = np.rint(255.0 * (1.0 - alpha)).astype(np.uint8)
+    layer = cv2.merge([*cv2.split(over), under])
+    seen = under < 255
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if not len(rows):
+        return
+    left, right = columns[0] - 1, columns[-1] + 1  # linear sampling fades over one map pixel
+    top, bottom = rows[0] - 1, rows[-1] + 1
     frame_from_map = cv2.invertAffineTransform(map_from_frame)
-    size, (height, width) = len(alpha), image.shape[:2]
-    corners = np.array([[-1, -1, 1], [size, -1, 1], [size, size, 1], [-1, size, 1]])
+    corners = np.array([[left, top, 1], [right, top, 1], [right, bottom, 1], [left, bottom, 1]])
     places = corners @ frame_from_map.T
+    height, width = image.shape[:2]
     x0, y0 = np.clip(np.floor(places.min(0)), 0, (width, height)).astype(int)
     x1, y1 = np.clip(np.ceil(places.max(0)) + 1, 0, (width, height)).astype(int)
     if x1 <= x0 or y1 <= y0:
         return
     frame_from_map[:, 2] -= (x0, y0)
-    part = image[y0:y1, x0:x1]
-    # Multiplied by opacity while small: then the photo's pixels cost two operations on bytes.
-    under = 255.0 * (1.0 - alpha[..., None])
-    layer = np.rint(np.concatenate([colours * alpha[..., None], under], axis=2)).astype(np.uint8)
-    area = (int(x1 - x0), int(y1 - y0))
-    layer = cv2.warpAffine(layer, frame_from_map, area, borderValue=(0, 0, 0, 255))
+    layer = _warped(layer, frame_from_map, int(x1 - x0), int(y1 - y0))
     under = cv2.merge([cv2.extractChannel(layer, 3)] * 3)
     over = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
-    part[:] = cv2.add(cv2.multiply(part, under, scale=1 / 255.0), over)
+    part = image[y0:y1, x0:x1]
+    # cv2 writes into the part of the image: numpy's assignment to it takes longer than the rest.
+    cv2.add(cv2.multiply(part, under, scale=1 / 255.0), over, dst=part)
+
+
+def _warped(layer: U8, dst_from_layer: F64, width: int, height: int) -> U8:
+    """(height, width, 4), clear where the layer is not; a layer that grows much by way of half."""
+    border = (0, 0, 0, 255)
+    if np.linalg.det(dst_from_layer[:, :2]) < _HALVED_FROM**2:
+        warped: U8 = cv2.warpAffine(layer, dst_from_layer, (width, height), borderValue=border)
+        return warped
+    # Enlarging is several times as fast as warping.
+    half_from_layer = dst_from_layer / 2
+    half_from_layer[:, 2] -= 0.25  # centres of pixels
+    size = ((width + 1) // 2, (height + 1) // 2)
+    half = cv2.warpAffine(layer, half_from_layer, size, borderValue=border)
+    enlarged: U8 = cv2.resize(half, (2 * size[0], 2 * size[1]))[:height, :width]
+    return enlarged

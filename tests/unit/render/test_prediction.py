@@ -40,6 +40,18 @@ def test_normals_lie_where_the_crop_was_and_only_inside_the_mask() -> None:
     assert abs(columns.max() - 200) <= 2
 
 
+@pytest.mark.parametrize("roll", [0.0, np.radians(90)])
+def test_a_map_that_is_much_enlarged_lies_as_exactly(roll: float) -> None:
+    seen = map_at(301, 242, side=256.0, roll=roll)
+    painted = paint_predictions(grey(), [seen], PredictionMode.VIEW_NORMALS, 1.0)
+    share = (painted[..., 2].astype(float) - 100) / 155  # 0 clear .. 1 opaque
+    # Half of the square's 256 x 256 pixels; what fades off at its edges adds 4 % of that.
+    assert share.sum() == pytest.approx(128 * 256, rel=0.05)
+    y, x = (np.indices(share.shape) * share).sum(axis=(1, 2)) / share.sum()
+    middle = (301, 242 - 64) if roll else (301 - 64, 242)
+    np.testing.assert_allclose((x, y), middle, atol=0.5)
+
+
 def test_a_rolled_crop_is_drawn_rolled() -> None:
     seen = map_at(200, 100, roll=np.radians(90))
     painted = paint_predictions(grey(), [seen], PredictionMode.VIEW_NORMALS, 1.0)
