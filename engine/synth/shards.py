@@ -29,6 +29,7 @@ __all__ = [
     "params_from_json",
     "params_to_json",
     "read_manifest",
+    "read_meta",
     "read_shard",
     "shard_bytes",
     "write_shard",
@@ -108,6 +109,23 @@ def read_shard(path: Path) -> Iterator[Sample]:
         parts[extension] = content
     if parts:
         yield _decode(path, key, parts)
+
+
+def read_meta(path: Path) -> list[dict[str, Any]]:
+    """What `Sample.meta` is of a shard's samples, in order, without reading their pictures.
+
+    Raises: AssetError: if the file is missing or damaged.
+    """
+    found = []
+    try:
+        with tarfile.open(path, mode="r:") as tar:
+            for info in tar:
+                member = tar.extractfile(info) if info.name.endswith(".json") else None
+                if member is not None:
+                    found.append(dict(json.loads(member.read())["meta"]))
+    except (OSError, tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, "its samples' descriptions", str(error)) from error
+    return found
 
 
 def params_to_json(params: FlameParams) -> dict[str, Any]:

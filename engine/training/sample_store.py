@@ -9,7 +9,8 @@ import numpy.typing as npt
 from engine.errors import AssetError
 from engine.files import replacing
 from engine.synth.sample import Sample
-from engine.synth.shards import read_shard
+from engine.synth.settings import Population
+from engine.synth.shards import read_meta, read_shard
 from engine.types import N_MEDIAPIPE
 
 __all__ = ["SampleStore", "row_type"]
@@ -35,16 +36,25 @@ def row_type(size: int) -> np.dtype[np.void]:
 class SampleStore:
     """All samples of one split in a folder of shards."""
 
-    def __init__(self, folder: Path, split: str, size: int, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        size: int,
+        cache: Path | None = None,
+        population: Population = "both",
+    ) -> None:
         """
         Args:
             folder: where `{split}-*.tar` are, or will be.
             size: pixels of the crops' side.
             cache: where array files go. Default: `.cache` in the folder.
+            population: whose samples are taken; array files hold those of both all the same.
         """
-        self.folder, self.split, self.size = folder, split, size
+        self.folder, self.split, self.size, self.population = folder, split, size, population
         self._cache = cache or folder / ".cache"
         self._maps: dict[Path, Rows] = {}
+        self._kept: dict[Path, npt.NDArray[np.int64]] = {}  # rows of the population
         self._starts = np.zeros(1, np.int64)
 
     def __len__(self) -> int:
@@ -66,22 +76,34 @@ class SampleStore:
                     continue
                 self._decode(shard, array)
             self._maps[shard] = self._open(array)
+            self._kept[shard] = self._rows_of_population(shard)
         if not self._maps:
             raise AssetError(
                 f"{self.folder} has no {self.split}-*.tar; make samples with: "
                 f"n2f synth --split {self.split} --out {self.folder}"
             )
-        self._starts = np.cumsum([0, *(len(m) for m in self._maps.values())])
+        self._starts = np.cumsum([0, *(len(rows) for rows in self._kept.values())])
+        if not len(self):
+            raise AssetError(
+                f"{self.folder}: no sample in {self.split}-*.tar is of population "
+                f"{self.population}; set another in the settings, or make such samples"
+            )
         return len(self)
 
     def read(self, indices: npt.NDArray[np.integer[Any]]) -> Rows:
         """(n,) rows of `row_type`, copied."""
         rows = np.empty(len(indices), row_type(self.size))
-        maps = list(self._maps.values())
+        maps, kept = list(self._maps.values()), list(self._kept.values())
         shards = np.searchsorted(self._starts, indices, side="right") - 1
         for k, (shard, index) in enumerate(zip(shards.tolist(), indices.tolist(), strict=True)):
-            rows[k] = maps[shard][index - self._starts[shard]]
+            rows[k] = maps[shard][kept[shard][index - self._starts[shard]]]
         return rows
+
+    def _rows_of_population(self, shard: Path) -> npt.NDArray[np.int64]:
+        if self.population == "both":
+            return np.arange(len(self._maps[shard]))
+        names = [meta.get("population") for meta in read_meta(shard)]
+        return np.flatnonzero(np.array(names) == self.population)
 
     def _decode(self, shard: Path, array: Path) -> None:
         samples = [self._row(shard, sample) for sample in read_shard(shard)]

@@ -6,9 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from engine.errors import AssetError
+from engine.synth.settings import Population
 
 __all__ = ["NormalTrainSettings", "read_settings"]
 
@@ -17,6 +18,7 @@ __all__ = ["NormalTrainSettings", "read_settings"]
 class NormalTrainSettings:
     """What a trained network depends on, besides its samples."""
 
+    population: Population = "both"  # whose samples are learned from and validated on
     # The network.
     size_px: int = 128  # side of the crop, a multiple of 16
     widths: tuple[int, int, int, int] = (32, 48, 96, 160)  # channels at 1/2 .. 1/16 of the size
@@ -56,6 +58,9 @@ class NormalTrainSettings:
             _check(self, name, int, 0)
         for name in ("lr", "clip_norm", "checkpoint_minutes"):
             _check(self, name, (int, float), 1e-12)
+        if self.population not in get_args(Population):
+            choices = ", ".join(get_args(Population))
+            raise ValueError(f"population {self.population!r}, expected one of: {choices}")
         if self.size_px % 16:
             raise ValueError(f"size_px {self.size_px}, expected a multiple of 16")
         if len(self.widths) != 4 or any(type(w) is not int or w < 4 or w % 4 for w in self.widths):

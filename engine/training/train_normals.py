@@ -110,13 +110,14 @@ def _stores(
     settings: NormalTrainSettings, paths: TrainPaths, on: Launch
 ) -> tuple[SampleStore, SampleStore | None]:
     """Samples to learn from and to validate on; the first process decodes them for all."""
-    train = SampleStore(paths.data, "train", settings.size_px, paths.cache)
+    size, population = settings.size_px, settings.population
+    train = SampleStore(paths.data, "train", size, paths.cache, population)
     _refresh(train, on)
     folder = paths.val or paths.data
     if paths.val is None and not any(folder.glob("val-*.tar")):
         log.warning("%s has no val-*.tar: nothing to validate on", folder)
         return train, None
-    val = SampleStore(folder, "val", settings.size_px, paths.cache)
+    val = SampleStore(folder, "val", size, paths.cache, population)
     if on.rank == 0:
         val.refresh()
     return train, val
@@ -155,7 +156,7 @@ def _start(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> _Sta
 
 
 def _check_same_net(new: NormalTrainSettings, old: NormalTrainSettings, path: Path) -> None:
-    for name in ("size_px", "widths", "full_width", "use_points"):
+    for name in ("size_px", "widths", "full_width", "use_points", "population"):
         if getattr(new, name) != getattr(old, name):
             raise AssetError(
                 f"{path} has {name} {getattr(old, name)}, the settings {getattr(new, name)}; "
