@@ -62,7 +62,7 @@ def draw_look(rng: np.random.Generator, tone: F64, hair: F32) -> dict[str, Any]:
         "u_haemoglobin": _HAEMOGLOBIN,
         "u_blotches": rng.uniform(0, [0.35, 0.5]),
         "u_lip_colour": [*(linear_from_srgb(lipstick) if made_up else lips), rng.uniform(0.3, 0.9)],
-        "u_lid_colour": [*shadow, rng.uniform(0.1, 0.7) if made_up else rng.uniform(0, 0.1)],
+        "u_lid_colour": [*shadow, rng.uniform(0.0, 0.5) if made_up else rng.uniform(0, 0.08)],
         "u_blush_colour": [*(albedo * [1.0, 0.6, 0.6]), rng.uniform(0, 0.5)],
         "u_brow_colour": [*(hair * rng.uniform(0.5, 1.0)), rng.uniform(0.0, 0.95)],
         "u_beard_colour": [*hair, rng.uniform(0.1, 0.95) if bearded else 0.0],

@@ -17,7 +17,8 @@ HELD_BACK = frozenset(
     {
         "middleage_lightskinned_male2",
         "young_lightskinned_female3",
-        "short03",
+        "short02",  # short hair, long hair and a fringe, as they are among the others
+        "long01",
         "bob02",
         "eyebrow004",
         "eyebrow009",
