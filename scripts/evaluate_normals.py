@@ -25,7 +25,7 @@ from engine.io.image import save_png
 from engine.stages.normal_network import OwnNetwork
 from engine.synth.manifest import manifest_path
 from engine.training.error_sheet import error_row, error_sheet
-from engine.training.evaluate_normals import SampleResult, evaluate, held_out_samples, predicted
+from engine.training.evaluate_normals import SampleResult, evaluate, predicted, spread_samples
 from engine.training.normal_report import (
     Evaluated,
     report_markdown,
@@ -100,7 +100,7 @@ def _open(path: Path, threads: int) -> OwnNetwork:
 
 
 def _samples(options: argparse.Namespace) -> Any:  # noqa: ANN401  (an iterator of samples)
-    return held_out_samples(options.data, options.split, options.n, options.population)
+    return spread_samples(options.data, options.split, options.n, options.population)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,11 +1,21 @@
 """`n2f export`: trained networks as the files that the program runs."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["export_app"]
+__all__ = ["Precision", "export_app"]
+
+
+class Precision(StrEnum):
+    """In what form weights are kept; as `engine.training.graph_precision.Precision`."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
 
 export_app = typer.Typer(
     help="Write trained networks as ONNX (needs n2fnet[train]).", no_args_is_help=True
@@ -23,19 +33,39 @@ def normals(
         Path, typer.Argument(metavar="CHECKPOINT", help="checkpoint.pt or weights.npz.")
     ],
     out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="Where the network goes.")],
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="fp32; fp16: weights in half precision, the same arithmetic; int8: convolutions "
+            "in 8 bits, needs --data."
+        ),
+    ] = Precision.FP32,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of train-*.tar, for int8's ranges of values."),
+    ] = None,
+    n_samples: Annotated[
+        int, typer.Option(min=8, max=2000, help="Samples of it that int8 looks at.")
+    ] = 128,
 ) -> None:
     """Write the normal network, and check it in ONNX Runtime against torch.
 
-    Nothing is written where the two differ.
+    Nothing is written where the two differ. How good an int8 network is must be measured:
+    scripts/evaluate_normals.py.
     """
     from dataclasses import asdict
 
     from engine.errors import ProviderError
     from engine.io.assets import asset_path, sha256_of
 
+    if precision is Precision.INT8 and data is None:
+        raise typer.BadParameter("int8 needs samples; add --data DIR", param_hint="--data")
     try:
+        from engine.training.evaluate_normals import spread_samples
         from engine.training.export_normals import export_normals
     except ModuleNotFoundError as error:
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
-    parity = export_normals(checkpoint, out, sha256_of(asset_path("openhead.npz")))
+    samples = spread_samples(data, "train", n_samples) if data is not None else ()
+    model_id = sha256_of(asset_path("openhead.npz"))
+    parity = export_normals(checkpoint, out, model_id, precision.value, samples)
     typer.echo(f"{out}: {asdict(parity)}")

@@ -20,13 +20,14 @@ from engine.synth.shards import read_shard
 from engine.training.normal_metrics import NormalScores, rotation_error_deg, score
 from engine.types import F32, F64, U8
 
-__all__ = ["I64", "SampleResult", "evaluate", "held_out_samples", "predicted", "result_of"]
+__all__ = ["I64", "SampleResult", "evaluate", "predicted", "result_of", "spread_samples"]
 
 I64 = npt.NDArray[np.int64]
 
 _COVERING = tuple(PARSING.index(name) for name in ("hair", "other"))
 """What hides a face."""
 
+_FROM_A_SHARD = 64
 _LEAST_SKIN_PX = 50
 """Fewer pixels of skin tell no rotation."""
 
@@ -47,13 +48,13 @@ class SampleResult:
     confusion: I64  # (8, 8) pixels; rows: true class, columns: predicted
 
 
-def held_out_samples(
+def spread_samples(
     folder: Path, split: str = "val", n_most: int = 0, population: str = "both"
 ) -> Iterator[Sample]:
     """Samples spread evenly over the shards of a split, always the same ones.
 
     Args:
-        n_most: at most so many; 0: all.
+        n_most: at most so many, from no more shards than they need at 64 each; 0: all.
         population: "both", or the one whose samples are wanted.
     Raises: AssetError: if there are no shards, or one is damaged.
     """
@@ -63,6 +64,9 @@ def held_out_samples(
             f"{folder} has no {split}-*.tar; make samples with: "
             f"n2f synth --split {split} --out {folder}"
         )
+    if n_most:
+        few = min(len(shards), -(-n_most // _FROM_A_SHARD))
+        shards = [shards[k] for k in np.linspace(0, len(shards) - 1, few).round().astype(int)]
     share = -(-n_most // len(shards))
     for k, shard in enumerate(shards):
         samples = [s for s in read_shard(shard) if population in ("both", s.meta.get("population"))]

@@ -4,6 +4,7 @@ import logging
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from engine.errors import ModelContractError, ProviderError
 from engine.files import replacing
 from engine.stages.mediapipe_mesh import canonical_vertices
 from engine.stages.onnx_session import OnnxSession
+from engine.synth.sample import Sample
 from engine.training.checkpoint import load_into, make_net, read_weights
+from engine.training.graph_precision import Precision, to_half, to_int8
 from engine.training.normal_metrics import angular_error_deg
 from engine.training.normal_net import ExportedNormalNet
 from engine.training.settings import NormalTrainSettings
@@ -57,12 +60,22 @@ class Parity:
         )
 
 
-def export_normals(weights: Path, out: Path, model_id: str = "") -> Parity:
+def export_normals(
+    weights: Path,
+    out: Path,
+    model_id: str = "",
+    precision: Precision = "fp32",
+    samples: Iterable[Sample] = (),
+) -> Parity:
     """Write the network as ONNX and check it; where the check fails nothing is written.
 
     Args:
         weights: checkpoint (.pt) or weights (.npz).
         model_id: sha256 of the head model whose head frame the normals are in, for the metadata.
+        precision: "fp16": weights in half precision; "int8": convolutions in 8 bits, see
+            `graph_precision`. The check is of the graph before that for "int8", whose error is a
+            matter of measuring, and after it for the others.
+        samples: for "int8", some dozens to take the ranges of values from.
     Raises: AssetError: for unusable weights. ModelContractError: if ONNX Runtime's results differ
         from torch's. ProviderError: if onnx or ONNX Runtime is missing. OutputError.
     """
@@ -74,6 +87,8 @@ def export_normals(weights: Path, out: Path, model_id: str = "") -> Parity:
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "net.onnx"
         _write_graph(exported, settings, draft, _metadata(settings, model_id))
+        if precision == "fp16":
+            to_half(draft, draft)
         parity = check_parity(exported, draft, settings.size_px)
         if not parity.holds:
             raise ModelContractError(
@@ -81,6 +96,8 @@ def export_normals(weights: Path, out: Path, model_id: str = "") -> Parity:
                 f"{_MOST_NORMAL_DEG} degrees, mask and confidence within {_MOST_MASK}, parsing the "
                 f"same in {_LEAST_SAME_PARSING:.1%}; report this with the versions of both"
             )
+        if precision == "int8":
+            to_int8(draft, draft, samples)
         with replacing(out) as temporary:
             shutil.copyfile(draft, temporary)
     return parity
