@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.pack_option import PackOption, announced_pack
+
 if TYPE_CHECKING:
     from app.cli.synth_report import SynthReport
     from engine.synth.manifest import Manifest
@@ -28,14 +30,13 @@ def synth(
         str, typer.Option(help="train or val: the two share no person, skin, hair or light.")
     ] = "train",
     population: Annotated[str, typer.Option(help="Heads: both, openhead or makehuman.")] = "both",
-    pack: Annotated[
-        Path | None,
+    pack: PackOption = None,
+    mediapipe: Annotated[
+        float,
         typer.Option(
-            metavar="FILE",
-            help="Heads, skins, hair and lights, from python -m engine.synth.build_pack. Default: "
-            "synth_pack.npz in the user's data folder, else openhead with built-in looks.",
+            min=0, max=1, help="Share of the samples whose points come from MediaPipe itself."
         ),
-    ] = None,
+    ] = 0.5,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes. Default: one for each processor.")
     ] = None,
@@ -62,7 +63,7 @@ def synth(
 
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise typer.BadParameter(f"--sheet {sheet}: its name must end in .png")
-    settings = _settings(seed, size, split, population, pack)
+    settings = _settings(seed, size, split, population, pack, mediapipe)
     start = time.perf_counter()
     try:
         with SynthReport(n) as report:
@@ -88,27 +89,23 @@ def synth(
 
 
 def _settings(
-    seed: int, size: int, split: str, population: str, pack: Path | None
+    seed: int, size: int, split: str, population: str, pack: Path | None, mediapipe: float
 ) -> "SynthSettings":
-    """With the pack that is there; tells where looks are built in."""
-    from engine.synth.pack_choice import chosen_pack, user_pack_path
+    """With the pack that is there."""
     from engine.synth.settings import SynthSettings
 
-    pack = chosen_pack(pack)
-    if pack is None:
-        if population == "makehuman":
-            raise typer.BadParameter(
-                f"--population makehuman needs a pack: give --pack, or put it at {user_pack_path()}"
-            )
-        typer.echo(
-            f"no pack given and none at {user_pack_path()}: openhead alone, with built-in looks",
-            err=True,
-        )
-        population = "openhead" if population == "both" else population
+    pack = announced_pack(pack, population)
+    if pack is None and population == "both":
+        population = "openhead"
     try:
-        return SynthSettings.from_dict(
-            {"seed": seed, "size_px": size, "split": split, "population": population, "pack": pack}
-        )
+        return SynthSettings.from_dict({
+            "seed": seed,
+            "size_px": size,
+            "split": split,
+            "population": population,
+            "pack": pack,
+            "mediapipe_share": mediapipe,
+        })  # fmt: skip
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
