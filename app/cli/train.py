@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from app.cli.pack_option import PackOption, announced_pack
+
 __all__ = ["train_app"]
 
 train_app = typer.Typer(
@@ -20,7 +22,6 @@ def _group() -> None:
 
 @train_app.command()
 def normals(
-    data: Annotated[Path, typer.Option(help="Folder of train-*.tar, from n2f synth.")],
     out: Annotated[
         Path,
         typer.Option(
@@ -28,9 +29,34 @@ def normals(
             "checkpoint is there."
         ),
     ],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of train-*.tar, from n2f synth. This or --fly.")
+    ] = None,
+    fly: Annotated[
+        bool,
+        typer.Option(
+            "--fly", help="Make the samples meanwhile: each is used once and none is stored."
+        ),
+    ] = False,
+    pack: PackOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --fly: processes that make samples, for each of --devices. Default: one for "
+            "each processor but one.",
+        ),
+    ] = None,
+    population: Annotated[
+        str | None,
+        typer.Option(help="Whose samples: both, openhead or makehuman, in place of the settings'."),
+    ] = None,
     val: Annotated[
         Path | None,
-        typer.Option(help="Folder of val-*.tar. Default: the data folder, if it has any."),
+        typer.Option(
+            help="Folder of val-*.tar. Default: the data folder, if it has any; without, nothing "
+            "is validated."
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings, TOML. Default: the program's own.")
@@ -72,7 +98,12 @@ def normals(
     from engine.errors import ProviderError
     from engine.training.settings import NormalTrainSettings, read_settings
 
+    if (data is not None) == fly:
+        raise typer.BadParameter("give either --data FOLDER or --fly")
+    if not fly and (pack is not None or workers is not None):
+        raise typer.BadParameter("--pack and --workers go with --fly")
     try:
+        from engine.training.fly import Fly
         from engine.training.launch import launch
         from engine.training.train_normals import TrainPaths, train_normals
     except ModuleNotFoundError as error:
@@ -80,8 +111,14 @@ def normals(
     settings = read_settings(config) if config else NormalTrainSettings()
     if steps is not None:
         settings = replace(settings, steps=steps)
+    if population is not None:
+        try:
+            settings = replace(settings, population=population)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
     on = launch(devices, strategy, accelerator, threads)
-    paths = TrainPaths(data=data, out=out, val=val, init=init, cache=cache)
+    samples = data or Fly(announced_pack(pack, settings.population), workers)
+    paths = TrainPaths(data=samples, out=out, val=val, init=init, cache=cache)
     scores = train_normals(settings, paths, on, max_minutes=max_minutes)
     if on.rank == 0:
         typer.echo(json.dumps(scores))

@@ -82,18 +82,28 @@ class SampleStream:
         Raises: EngineError: if making it failed; the stream ends there. StopIteration: when closed.
         """
         while not self._stopped.is_set():
-            try:
-                item = self._ready.get(timeout=_POLL_S)
-            except queue.Empty:
-                if not self._feeder.is_alive() and self._ready.empty():
-                    self.close()
-                    raise EngineError("the samples' feeder died; its traceback is above") from None
-                continue
-            if isinstance(item, EngineError):
-                self.close()
-                raise item
-            return item
+            if (sample := self.poll()) is not None:
+                return sample
         raise StopIteration
+
+    def poll(self, timeout_s: float = _POLL_S) -> Sample | None:
+        """The next sample; None if it is not made in this time, or the stream is closed.
+
+        Raises: EngineError: if making it failed; the stream ends there.
+        """
+        if self._stopped.is_set():
+            return None
+        try:
+            item = self._ready.get(timeout=timeout_s)
+        except queue.Empty:
+            if not self._feeder.is_alive() and self._ready.empty():
+                self.close()
+                raise EngineError("the samples' feeder died; its traceback is above") from None
+            return None
+        if isinstance(item, EngineError):
+            self.close()
+            raise item
+        return item
 
     def close(self) -> None:
         """End workers and thread; samples not taken yet are lost. May be called twice."""

@@ -35,7 +35,11 @@ def make_net(settings: NormalTrainSettings) -> NormalNet:
 
 
 def save_checkpoint(path: Path, content: dict[str, Any], settings: NormalTrainSettings) -> None:
-    """Write a checkpoint, whole or not at all: "net", "ema", "optimiser", "step", "epoch"."""
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        content: "net", "ema", "optimiser", "step", and the fields of `Progress`.
+    """
     with replacing(path) as temporary:
         torch.save({**content, "kind": _KIND, "settings": settings.to_dict()}, temporary)
 

@@ -13,7 +13,7 @@ from engine.synth.settings import Population
 from engine.synth.shards import read_meta, read_shard
 from engine.types import N_MEDIAPIPE
 
-__all__ = ["SampleStore", "row_type"]
+__all__ = ["Rows", "SampleStore", "row_type", "row_values"]
 
 Rows = npt.NDArray[np.void]
 
@@ -31,6 +31,12 @@ def row_type(size: int) -> np.dtype[np.void]:
             ("K", np.float64, (3, 3)),
         ]
     )
+
+
+def row_values(sample: Sample) -> tuple[Any, ...]:
+    """A sample's values in the order of `row_type`."""
+    names = row_type(len(sample.image)).names or ()
+    return tuple(sample.camera.K if name == "K" else getattr(sample, name) for name in names)
 
 
 class SampleStore:
@@ -118,8 +124,7 @@ class SampleStore:
                 f"{shard} holds crops of {len(sample.image)} px, expected {self.size}; set size_px "
                 "in the settings, or make other samples"
             )
-        values = {name: getattr(sample, name, None) for name in row_type(self.size).names or ()}
-        return tuple((values | {"K": sample.camera.K}).values())
+        return row_values(sample)
 
     def _open(self, array: Path) -> Rows:
         try:

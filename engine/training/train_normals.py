@@ -8,14 +8,13 @@ import logging
 import math
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -30,10 +29,12 @@ from engine.training.checkpoint import (
     save_checkpoint,
     write_weights,
 )
+from engine.training.fly import Fly, FlyingRows
 from engine.training.launch import Alone, Launch
 from engine.training.normal_losses import NormalLosses, normal_losses
 from engine.training.normal_net import NormalNet
 from engine.training.report import TrainReport
+from engine.training.row_source import Progress, RowSource, StoredRows
 from engine.training.sample_store import SampleStore
 from engine.training.settings import NormalTrainSettings
 from engine.training.validate import validate
@@ -47,9 +48,9 @@ log = logging.getLogger(__name__)
 class TrainPaths:
     """Where a training reads and writes."""
 
-    data: Path  # folder with train-*.tar
+    data: Path | Fly  # folder with train-*.tar, or how samples are made instead
     out: Path  # checkpoint.pt, weights.npz, log.csv, settings.json
-    val: Path | None = None  # folder with val-*.tar; None: the data folder, if it has any
+    val: Path | None = None  # folder with val-*.tar; None: the data folder, if there is one
     init: Path | None = None  # weights to start from: .pt or .npz
     cache: Path | None = None  # for decoded samples; None: .cache in the folders
 
@@ -62,8 +63,8 @@ class _State:
     ema: NormalNet
     prepared: Any
     optimiser: Any
+    progress: Progress
     step: int = 0
-    epoch: int = 0
 
 
 def train_normals(
@@ -83,11 +84,15 @@ def train_normals(
     """
     on = launched or Alone()
     torch.manual_seed(settings.seed)
-    train, val = _stores(settings, paths, on)
+    source, val = _source(settings, paths, on), _validation(settings, paths, on)
     state = _start(settings, paths, on)
     report = TrainReport(settings, paths.out, max_minutes)
-    with _stop_signals() as signals:
-        for batch in _batches(train, settings, state, on):
+    with _stop_signals() as signals, closing(source):
+
+        def should_stop() -> bool:  # alone; several processes stop after the same step
+            return on.n_ranks == 1 and (bool(signals) or report.time_is_up())
+
+        for batch in _batches(source, settings, state, on, should_stop):
             losses = _learn(state, batch, settings, on)
             state.step += 1
             stop = on.any_of(bool(signals) or report.time_is_up())
@@ -102,33 +107,29 @@ def train_normals(
                     _save(state, settings, paths.out)
             if last:
                 break
+        else:  # stopped while it waited for samples
+            _save(state, settings, paths.out)
     on.wait()
     return report.last_scores
 
 
-def _stores(
-    settings: NormalTrainSettings, paths: TrainPaths, on: Launch
-) -> tuple[SampleStore, SampleStore | None]:
-    """Samples to learn from and to validate on; the first process decodes them for all."""
+def _source(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> RowSource:
+    if isinstance(paths.data, Fly):
+        return FlyingRows(paths.data, settings, on)
     size, population = settings.size_px, settings.population
-    train = SampleStore(paths.data, "train", size, paths.cache, population)
-    _refresh(train, on)
+    store = SampleStore(paths.data, "train", size, paths.cache, population)
+    return StoredRows(store, settings.batch_size, settings.seed, on)
+
+
+def _validation(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> SampleStore | None:
     folder = paths.val or paths.data
-    if paths.val is None and not any(folder.glob("val-*.tar")):
-        log.warning("%s has no val-*.tar: nothing to validate on", folder)
-        return train, None
-    val = SampleStore(folder, "val", size, paths.cache, population)
+    if isinstance(folder, Fly) or (paths.val is None and not any(folder.glob("val-*.tar"))):
+        log.warning("no folder of val-*.tar: nothing to validate on")
+        return None
+    val = SampleStore(folder, "val", settings.size_px, paths.cache, settings.population)
     if on.rank == 0:
         val.refresh()
-    return train, val
-
-
-def _refresh(store: SampleStore, on: Launch) -> None:
-    if on.rank == 0:
-        store.refresh()
-    on.wait()
-    if on.rank > 0:
-        store.refresh(may_write=False)
+    return val
 
 
 def _start(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> _State:
@@ -149,9 +150,10 @@ def _start(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> _Sta
         plain.load_state_dict(resumed["optimiser"])
         log.info("going on from step %d of %s", resumed["step"], checkpoint)
     prepared, optimiser = on.prepare(net, plain)
-    state = _State(net, ema, prepared, optimiser)
+    state = _State(net, ema, prepared, optimiser, Progress())
     if resumed is not None:
-        state.step, state.epoch = resumed["step"], resumed["epoch"] + 1
+        state.step = resumed["step"]
+        state.progress = Progress(resumed["epoch"] + 1, resumed.get("next_index", 0))
     return state
 
 
@@ -172,24 +174,19 @@ def _decay_groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
 
 
 def _batches(
-    store: SampleStore, settings: NormalTrainSettings, state: _State, on: Launch
+    source: RowSource,
+    settings: NormalTrainSettings,
+    state: _State,
+    on: Launch,
+    should_stop: Callable[[], bool],
 ) -> Iterator[Batch]:
-    """This process' share of batches for ever; a new order, and new shards, in each epoch."""
-    while True:
-        order = np.random.default_rng((settings.seed, state.epoch)).permutation(len(store))
-        if len(order) < settings.batch_size:
-            order = np.resize(order, settings.batch_size)
-        for first in range(0, len(order) - settings.batch_size + 1, settings.batch_size):
-            mine = np.sort(order[first : first + settings.batch_size][on.rank :: on.n_ranks])
-            batch = batch_from_rows(store.read(mine))
-            if settings.augment:
-                random = torch.Generator().manual_seed(
-                    hash((settings.seed, state.step, on.rank)) % 2**63
-                )
-                batch = augmented(batch, settings, random)
-            yield batch.to(on.device)
-        state.epoch += 1
-        _refresh(store, on)
+    """This process' share of batches for ever, varied; ends when it should stop while waiting."""
+    for rows in source.batches(state.progress, should_stop):
+        batch = batch_from_rows(rows)
+        if settings.augment:
+            seed = hash((settings.seed, state.step, on.rank)) % 2**63
+            batch = augmented(batch, settings, torch.Generator().manual_seed(seed))
+        yield batch.to(on.device)
 
 
 def _learn(
@@ -242,7 +239,7 @@ def _save(state: _State, settings: NormalTrainSettings, out: Path) -> None:
         "ema": state.ema.state_dict(),
         "optimiser": state.optimiser.state_dict(),
         "step": state.step,
-        "epoch": state.epoch,
+        **asdict(state.progress),
     }
     save_checkpoint(out / "checkpoint.pt", content, settings)
     write_weights(out / "weights.npz", state.ema.state_dict(), settings)

@@ -1,0 +1,34 @@
+"""The flag --pack of the commands that make samples."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["PackOption", "announced_pack"]
+
+PackOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Heads, skins, hair and lights, from python -m engine.synth.build_pack. Default: "
+        "synth_pack.npz in the user's data folder, else openhead with built-in looks.",
+    ),
+]
+
+
+def announced_pack(path: Path | None, population: str) -> Path | None:
+    """The pack that is there; tells where there is none, so that looks are built in."""
+    from engine.synth.pack_choice import chosen_pack, user_pack_path
+
+    pack = chosen_pack(path)
+    if pack is None:
+        if population == "makehuman":
+            raise typer.BadParameter(
+                f"--population makehuman needs a pack: give --pack, or put it at {user_pack_path()}"
+            )
+        typer.echo(
+            f"no pack given and none at {user_pack_path()}: openhead alone, with built-in looks",
+            err=True,
+        )
+    return pack
