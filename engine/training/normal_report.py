@@ -104,6 +104,9 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  (JSON)
 
 def _head(settings: Mapping[str, Any], first: Mapping[str, Any]) -> str:
     return (
+        "# The normal network in figures\n\n"
+        "Written by `scripts/evaluate_normals.py`; [training.md](training.md) tells what was done."
+        "\n\n"
         f"Network `{first['file']}` (sha256 {first['sha256'][:12]}) on {first['all']['n']} samples "
         f"of split `{settings['split']}`, on the CPU. Errors are angles to the true normals in the "
         "true skin (brows and lips are skin; eyes, mouth, ears, neck and hair are not counted).\n\n"
@@ -151,10 +154,11 @@ def _side_by_side(summary: Mapping[str, Any]) -> str:
         size, times = f"{e['size_bytes'] / 1e6:.2f}", (e["ms_p50"], e["ms_p95"])
         errors = [f["head_median_deg"], f["view_median_deg"], f["rotation_median_deg"], *halves]
         cells = [*(_number(t, 1) for t in times), *(_number(x, 2) for x in errors)]
-        rows.append([f"`{e['file']}`", size, *cells, _number(f["mask_iou"], 3)])
-    heads = ["network", "MB", "ms median", "95 % under", "head median °", "view median °",
-             "rotation median °", "head median, openhead °", "head median, makehuman °",
-             "IoU"]  # fmt: skip
+        made = [e["metadata"].get("population", "both"), e["metadata"].get("precision", "fp32")]
+        rows.append([f"`{e['file']}`", *made, size, *cells, _number(f["mask_iou"], 3)])
+    heads = ["network", "trained on", "precision", "MB", "ms median", "95 % under",
+             "head median °", "view median °", "rotation median °", "head median, openhead °",
+             "head median, makehuman °", "IoU"]  # fmt: skip
     text = "Side by side:\n\n" + _table(heads, rows)
     if speed := summary["settings"].get("speed"):
         text += f"\n\nTimes: {speed}"

@@ -127,7 +127,10 @@ def test_files_hold_the_figures(samples, tmp_path: Path):
     results = list(evaluate(Oracle(samples), samples))
     network = Evaluated("net.onnx", "ab" * 32, 1_000_000, {}, results, ms=(3.0, 4.0))
     write_rows(tmp_path / "rows.csv", results)
-    summary = summary_of([network, replace(network, name="b.onnx")], {"split": "val"})
+    summary = summary_of(
+        [network, replace(network, name="b.onnx", metadata={"population": "makehuman"})],
+        {"split": "val"},
+    )
     write_summary(tmp_path / "summary.json", summary)
     with (tmp_path / "rows.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -138,7 +141,7 @@ def test_files_hold_the_figures(samples, tmp_path: Path):
     assert read["networks"][0]["parsing_iou"]["hair"] is None  # JSON has no NaN
     text = report_markdown(summary)
     assert "| **all** | 6 | 0.00 | 0.00 |" in text
-    assert "| `b.onnx` | 1.00 | 3.0 | 4.0 | 0.00 |" in text
+    assert "| `b.onnx` | makehuman | fp32 | 1.00 | 3.0 | 4.0 | 0.00 |" in text
 
 
 def test_spread_samples_are_spread_and_chosen_by_population(samples, tmp_path: Path):
