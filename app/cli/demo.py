@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import NormalsOption
+
 if TYPE_CHECKING:
     from engine.render.overlay import OverlayPainter
     from engine.video_fit import FittedVideo
@@ -23,14 +25,7 @@ def demo(
         Path | None,
         typer.Option(help="With --headless: folder for the results. Default: out/demo."),
     ] = None,
-    normals: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|none",
-            help="Network that sees normals (.onnx; one of others needs a .toml beside it). "
-            "Default: the bundled one, if there is one.",
-        ),
-    ] = None,
+    normals: NormalsOption = None,
 ) -> None:
     """Track the first camera, or the sample clip where there is none."""
     if out is not None and not headless:

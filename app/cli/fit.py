@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.options import ModelOption, NormalsOption
+
 if TYPE_CHECKING:
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, Outcome
@@ -24,21 +26,11 @@ def fit(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made where it is not there.")],
     method: Annotated[str, typer.Option(help="How the head is fitted.")] = "landmarks",
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Head model (.npz, FLAME .pkl or .zip). Default: the bundled one."),
-    ] = None,
+    model: ModelOption = None,
     faces: Annotated[
         int, typer.Option(min=1, max=8, help="Most faces to fit in one picture, largest first.")
     ] = 1,
-    normals: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|none",
-            help="Network that sees normals (.onnx; one of others needs a .toml beside it). "
-            "Default: the bundled one, if there is one.",
-        ),
-    ] = None,
+    normals: NormalsOption = None,
     export: Annotated[
         str,
         typer.Option(

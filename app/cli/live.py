@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from app.cli.options import ModelOption, NormalsOption
+
 __all__ = ["live"]
 
 
@@ -19,19 +21,9 @@ def live(
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="How the head is fitted.")] = "landmarks",
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Head model (.npz, FLAME .pkl or .zip). Default: the bundled one."),
-    ] = None,
+    model: ModelOption = None,
     faces: Annotated[int, typer.Option(min=1, max=8, help="How many faces to follow.")] = 1,
-    normals: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|none",
-            help="Network that sees normals (.onnx; one of others needs a .toml beside it). "
-            "Default: the bundled one, if there is one.",
-        ),
-    ] = None,
+    normals: NormalsOption = None,
     screenshot: Annotated[
         Path | None, typer.Option(help="Write a picture of the window to this PNG, then quit.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.pack_option import PackOption, announced_pack
+from app.cli.options import PackOption, announced_pack
 
 if TYPE_CHECKING:
     from app.cli.synth_report import SynthReport

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.pack_option import PackOption, announced_pack
+from app.cli.options import PackOption, announced_pack
 
 __all__ = ["train_app"]
 

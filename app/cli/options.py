@@ -1,11 +1,25 @@
-"""The flag --pack of the commands that make samples."""
+"""Flags that several commands have."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["PackOption", "announced_pack"]
+__all__ = ["ModelOption", "NormalsOption", "PackOption", "announced_pack"]
+
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(help="Head model (.npz, FLAME .pkl or .zip). Default: the bundled one."),
+]
+
+NormalsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|none",
+        help="Network that sees normals (.onnx; one of others needs a .toml beside it). "
+        "Default: the bundled one, if there is one.",
+    ),
+]
 
 PackOption = Annotated[
     Path | None,
