@@ -1,4 +1,4 @@
-"""SampleMaker: an index in, a synthetic sample out. The same settings and index give the same sample.
+"""SampleMaker: an index in, a synthetic sample out; the same index always gives the same sample.
 
 Uses an OpenGL context and MediaPipe: make, use and close it in one thread.
 """

@@ -78,5 +78,5 @@ def modelled_points(rng: np.random.Generator, truth: F32) -> F32:
     phases = rng.uniform(0, 2 * np.pi, 4)
     bend = np.sin(centred @ waves + phases) @ rng.normal(0, 1 / np.sqrt(2), (4, 3)) * _SMOOTH
     error = rng.normal(0, _SHIFT) + bend + rng.normal(0, 1, (N_MEDIAPIPE, 3)) * _ROUGH
-    moved = middle + extent * (centred * scale + error)
-    return moved.astype(np.float32)
+    moved: F32 = (middle + extent * (centred * scale + error)).astype(np.float32)
+    return moved

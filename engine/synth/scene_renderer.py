@@ -11,7 +11,7 @@ from engine.flame.normals import VertexNormals
 from engine.frames import clip_from_view, view_from_model
 from engine.render.colour import linear_from_srgb
 from engine.render.context import activate, unbind
-from engine.render.program import Program, load_program
+from engine.render.program import load_program
 from engine.synth.light_rig import LightRig
 from engine.synth.pack import PARTS, Attachment, Skin, SynthHead, SynthPack
 from engine.synth.placement import WINDOW_PX, Placement
