@@ -34,7 +34,7 @@ def rows(out: Path) -> list[dict[str, str]]:
 
 
 def test_training_learns_balls(ball_folder: Path, tmp_path: Path):
-    settings = replace(SMALL, steps=60, log_every=20, val_every=60, augment=False)
+    settings = replace(SMALL, steps=180, log_every=20, val_every=180, augment=False)
     scores = train_normals(settings, TrainPaths(ball_folder, tmp_path / "out"))
     assert scores["view_median_deg"] < 15  # an untrained one is at about 90
     assert scores["mask_iou"] > 0.8
