@@ -39,6 +39,8 @@ _N_CHECKED = 8
 _MOST_NORMAL_DEG = 0.1  # mean; float32 sums in another order make hundredths at most
 _MOST_MASK = 1e-3
 _LEAST_SAME_PARSING = 0.999
+_MOST_MASK_IN_HALF = 1e-2  # weights of 10 bits
+_LEAST_SAME_PARSING_IN_HALF = 0.995
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,19 @@ class Parity:
     @property
     def holds(self) -> bool:
         """Whether the graph may be used in place of the network."""
+        return self.within(_MOST_MASK, _LEAST_SAME_PARSING)
+
+    @property
+    def holds_in_half(self) -> bool:
+        """The same where weights are kept in half precision."""
+        return self.within(_MOST_MASK_IN_HALF, _LEAST_SAME_PARSING_IN_HALF)
+
+    def within(self, most_mask: float, least_same_parsing: float) -> bool:
+        """Whether normals, and mask, confidence and parsing, differ by no more than allowed."""
         return (
             self.normal_deg <= _MOST_NORMAL_DEG
-            and max(self.mask, self.confidence) <= _MOST_MASK
-            and self.same_parsing >= _LEAST_SAME_PARSING
+            and max(self.mask, self.confidence) <= most_mask
+            and self.same_parsing >= least_same_parsing
         )
 
 
@@ -73,8 +84,8 @@ def export_normals(
         weights: checkpoint (.pt) or weights (.npz).
         model_id: sha256 of the head model whose head frame the normals are in, for the metadata.
         precision: "fp16": weights in half precision; "int8": convolutions in 8 bits, see
-            `graph_precision`. The check is of the graph before that for "int8", whose error is a
-            matter of measuring, and after it for the others.
+            `graph_precision`. The graph is checked before that; in half precision again after it,
+            less strictly. The error of "int8" must be measured.
         samples: for "int8", some dozens to take the ranges of values from.
     Raises: AssetError: for unusable weights. ModelContractError: if ONNX Runtime's results differ
         from torch's. ProviderError: if onnx or ONNX Runtime is missing. OutputError.
@@ -87,8 +98,6 @@ def export_normals(
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "net.onnx"
         _write_graph(exported, settings, draft, _metadata(settings, model_id))
-        if precision == "fp16":
-            to_half(draft, draft)
         parity = check_parity(exported, draft, settings.size_px)
         if not parity.holds:
             raise ModelContractError(
@@ -96,6 +105,13 @@ def export_normals(
                 f"{_MOST_NORMAL_DEG} degrees, mask and confidence within {_MOST_MASK}, parsing the "
                 f"same in {_LEAST_SAME_PARSING:.1%}; report this with the versions of both"
             )
+        if precision == "fp16":
+            to_half(draft, draft)
+            parity = check_parity(exported, draft, settings.size_px)
+            if not parity.holds_in_half:
+                raise ModelContractError(
+                    f"{weights}: half precision changes results by {parity}; export it as fp32"
+                )
         if precision == "int8":
             to_int8(draft, draft, samples)
         with replacing(out) as temporary:

@@ -11,7 +11,7 @@ from engine.errors import AssetError
 from engine.stages.mediapipe_mesh import canonical_vertices, mesh_triangles, triangles_at
 from engine.training.batch import batch_from_rows
 from engine.training.checkpoint import load_into, make_net, read_weights, write_weights
-from engine.training.export_normals import check_parity, export_normals, fold_norms
+from engine.training.export_normals import Parity, check_parity, export_normals, fold_norms
 from engine.training.normal_losses import angles, angmf, normal_losses
 from engine.training.normal_net import ExportedNormalNet, NormalNet, NormalOutputs, expected_angle
 from engine.training.point_map import PointMap, mesh_normals
@@ -150,6 +150,35 @@ def test_unknown_settings_are_errors(tmp_path: Path):
         read_settings(file)
     file.write_text("steps = 3\nwidths = [8, 8, 16, 16]\n")
     assert read_settings(file).widths == (8, 8, 16, 16)
+
+
+def test_half_precision_may_differ_more_but_not_in_normals():
+    half = Parity(normal_deg=0.01, mask=2e-3, confidence=1e-3, same_parsing=0.998)
+    assert (half.holds, half.holds_in_half) == (False, True)
+    assert not Parity(normal_deg=0.2, mask=0, confidence=0, same_parsing=1).holds_in_half
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the exporter's own
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_smaller_graphs_keep_the_contract(tmp_path: Path, precision):
+    pytest.importorskip("onnxscript")
+    from engine.stages.normal_network import OwnNetwork
+    from tests.balls import ball_sample
+
+    write_weights(tmp_path / "w.npz", trained_looking(make_net(SMALL)).state_dict(), SMALL)
+    samples = [ball_sample(k) for k in range(4)]
+    export_normals(tmp_path / "w.npz", tmp_path / "a.onnx")
+    export_normals(tmp_path / "w.npz", tmp_path / "b.onnx", "abc", precision, samples)
+    a, b = (
+        OwnNetwork(tmp_path / name, threads=1, provider="cpu", may_fall_back=False)
+        for name in ("a.onnx", "b.onnx")
+    )
+    assert b.session.metadata["precision"] == precision
+    assert b.session.metadata["head_model_id"] == "abc"
+    x, y = (net.predict(samples[0].image, samples[0].points) for net in (a, b))
+    cosines = (x.head * y.head).sum(-1)
+    assert float(np.degrees(np.arccos(np.clip(cosines, -1, 1))).mean()) < 5
 
 
 @pytest.mark.slow
