@@ -97,6 +97,15 @@ def test_new_shards_are_taken_in_and_old_ones_decoded_once(tmp_path: Path):
         assert np.array_equal(row["K"], sample.camera.K)
 
 
+def test_folders_that_share_a_cache_keep_their_own_samples(tmp_path: Path):
+    for first, name in enumerate(("a", "b")):
+        write_balls(tmp_path / name, "train", 1, first=first)
+    for first, name in enumerate(("a", "b")):
+        store = SampleStore(tmp_path / name, "train", 32, tmp_path / "cache")
+        store.refresh()
+        assert np.array_equal(store.read(np.array([0]))[0]["image"], ball_sample(first).image)
+
+
 def test_a_folder_without_shards_is_named(tmp_path: Path):
     with pytest.raises(AssetError, match=r"no train-\*\.tar"):
         SampleStore(tmp_path, "train", 32).refresh()
