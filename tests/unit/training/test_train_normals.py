@@ -51,7 +51,8 @@ def test_training_goes_on_where_it_stopped(ball_folder: Path, tmp_path: Path):
     assert (before["step"], after["step"]) == (4, 8)
     assert after["epoch"] > before["epoch"]
     assert [row["step"] for row in rows(out)] == ["2", "4", "6", "8"]
-    assert json.loads((out / "settings.json").read_text())["widths"] == [8, 16, 16, 16]
+    told = json.loads((out / "settings.json").read_text())
+    assert (told["widths"], told["steps"]) == ([8, 16, 16, 16], 8)
 
 
 def test_the_same_seed_trains_the_same(ball_folder: Path, tmp_path: Path):
