@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from engine.synth.crop_maps import crop_maps, draw_crop
+from engine.stages.face_cropper import CropConfig
+from engine.synth.crop_maps import CROP_MARGIN, crop_maps, draw_crop
 from engine.synth.sample import PARSING, decode_normals
 from engine.synth.scene_renderer import SceneMaps
 
@@ -39,6 +40,10 @@ def test_what_lies_outside_of_the_window_is_background() -> None:
     cut = crop_maps(image, made_window(), crop, 32, np.eye(3))
     assert (cut.parsing[:, 15:] == 0).all()
     assert (cut.image[:, 15:] == 0).all()
+
+
+def test_the_margin_is_that_of_the_live_crop() -> None:
+    assert CropConfig().margin == CROP_MARGIN
 
 
 def test_crop_square_holds_the_points_upright() -> None:
