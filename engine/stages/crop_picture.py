@@ -29,4 +29,5 @@ def cut_square(image: U8, square: FaceSquare, size: int) -> U8:
 def resized_square(crop: U8, size: int) -> U8:
     """A square crop (S, S, 3) at another size."""
     shrinks = cv2.INTER_AREA if size < crop.shape[0] else cv2.INTER_LINEAR
-    return cv2.resize(crop, (size, size), interpolation=shrinks).astype(np.uint8, copy=False)
+    resized: U8 = cv2.resize(crop, (size, size), interpolation=shrinks)
+    return resized
