@@ -189,7 +189,7 @@ class _Face:
         if self._fitter.n_persons != self._n_persons:
             refiner.reset()
             self._n_persons = self._fitter.n_persons
-        return refiner.refine(RefineStart(fit.params), seen, crop.landmarks, camera)
+        return refiner.refine(RefineStart.of_landmarks(fit.params), seen, crop.landmarks, camera)
 
 
 def camera_of(frame: Frame) -> Camera:

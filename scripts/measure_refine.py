@@ -84,7 +84,8 @@ def main() -> int:
         for face, landmarks, normals, start in cases:
             for _ in range(3):
                 began = time.perf_counter()
-                fit = refiner.refine(RefineStart(start), normals, landmarks, face.camera)
+                known = RefineStart.of_landmarks(start)
+                fit = refiner.refine(known, normals, landmarks, face.camera)
                 ms.append(1e3 * (time.perf_counter() - began))
             fits.append(fit.params)
         p10, p50 = np.percentile(ms, [10, 50])

@@ -31,6 +31,12 @@ class RefineStart:
     eyelids_std: npt.ArrayLike = 0.5  # 0..1: left, right
     rotation_std_deg: float = 6.0
     translation_std: npt.ArrayLike = (0.02, 0.02, 0.06)  # metres
+    mean_head: bool = False  # shape, expression and jaw are believed to be near 0, not the start's
+
+    @classmethod
+    def of_landmarks(cls, params: FlameParams) -> "RefineStart":
+        """A fit of landmarks: its face says nothing that the landmarks will not say again."""
+        return cls(params, mean_head=True)
 
 
 class StartPrior:
@@ -48,11 +54,12 @@ class StartPrior:
             _precision("eyes_std", start.eyes_std, 4),
             _precision("eyelids_std", start.eyelids_std, 2),
         ]
+        kept = 0.0 if start.mean_head else 1.0
         self.own = (
-            np.concatenate([s.expr, s.jaw, s.eyes.ravel(), s.eyelids]),
+            np.concatenate([kept * s.expr, kept * s.jaw, s.eyes.ravel(), s.eyelids]),
             np.concatenate(own),
         )
-        self.shape = (s.shape, _precision("shape_std", start.shape_std, model.n_shape))
+        self.shape = (kept * s.shape, _precision("shape_std", start.shape_std, model.n_shape))
         turn = _precision("rotation_std_deg", np.radians(start.rotation_std_deg), 3)
         self._pose = np.r_[turn, _precision("translation_std", start.translation_std, 3)]
 
