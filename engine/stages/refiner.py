@@ -43,7 +43,7 @@ class RefineConfig:
 
     n_steps: int = 2  # more hardly help
     normals: NormalConfig = field(default_factory=NormalConfig)
-    landmarks: FitConfig = field(default_factory=lambda: FitConfig(noise_scale=5.0))  # err alike
+    landmarks: FitConfig = field(default_factory=lambda: FitConfig(noise_scale=3.0))  # err alike
     placed_rms: float = 0.03  # landmarks missed by more: the start is turned and moved onto them
     memory: float = 0.98  # what a frame's say on the shape shrinks by with each further frame
     identity_frame_weight: float = 0.2  # of each frame after the first: they err much alike
