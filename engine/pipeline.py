@@ -11,11 +11,13 @@ from engine.flame.posed import PosedHead
 from engine.frames import camera_from_focal, default_camera, project
 from engine.stages.face_cropper import CropConfig, FaceCropper
 from engine.stages.face_tracks import KEEP_NS
-from engine.stages.landmark_fitter import LandmarkFitter
+from engine.stages.landmark_fitter import LandmarkFit, LandmarkFitter
 from engine.stages.normal_estimator import NormalEstimator
 from engine.stages.normal_residual import NormalResidual
+from engine.stages.normal_surface import NormalSurface
+from engine.stages.refiner import RefinedFit, Refiner, RefineStart
 from engine.timing import StageClock
-from engine.types import Camera, FaceCrop, FlameParams, Frame, Reconstruction
+from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
 
 __all__ = ["LOW_QUALITY", "METHODS", "Reconstructor", "camera_of", "yaw_of"]
 
@@ -40,6 +42,7 @@ class Reconstructor:
         n_faces: int = 1,
         tracking: bool = True,
         normals: NormalEstimator | None = None,
+        refine: bool = False,
     ) -> None:
         """Load what the method needs.
 
@@ -48,16 +51,20 @@ class Reconstructor:
             tracking: frames are a video of the same people; False: each is a picture of its own.
             normals: sees the normals that fits are compared with; the caller's, who may share it
                 with others on the same thread.
-        Raises: ValueError: for a method that does not exist.
+            refine: fit again to landmarks and these normals together.
+        Raises: ValueError: for a method that does not exist, or refine without normals.
         """
         if method not in METHODS:
             raise ValueError(f"method {method!r} does not exist; choose from {', '.join(METHODS)}")
+        if refine and normals is None:
+            raise ValueError("refine needs normals: pass a NormalEstimator")
         # Matrices here are small: more BLAS threads than one only wait for each other.
         threadpool_limits(1, user_api="blas")
         self.model, self.method, self.tracking = model, method, tracking
         self._cropper = FaceCropper(CropConfig(n_faces=n_faces, tracking=tracking))
         self._faces: dict[int, _Face] = {}
         self._normals = _Normals(model, normals) if normals is not None else None
+        self._surface = NormalSurface(model) if refine else None
 
     def run(self, frame: Frame) -> Reconstruction | None:
         """The largest face of a frame, or None if there is none."""
@@ -74,7 +81,7 @@ class Reconstructor:
         for crop in crops:
             if crop.face_id not in known:
                 # Takes tens of milliseconds.
-                known[crop.face_id] = _Face(self.model, self._normals)
+                known[crop.face_id] = self._new_face()
             face = known[crop.face_id]
             if not self.tracking:
                 face.reset()
@@ -82,6 +89,12 @@ class Reconstructor:
         # Lost faces are kept as long as their ids may come back.
         self._faces = {i: f for i, f in known.items() if abs(frame.t_ns - f.seen_ns) <= KEEP_NS}
         return [known[c.face_id].reconstruct(frame, c, camera, clock) for c in crops]
+
+    def _new_face(self) -> "_Face":
+        refiner = None
+        if self._surface is not None:
+            refiner = Refiner(self.model, surface=self._surface, tracking=self.tracking)
+        return _Face(self.model, self._normals, refiner)
 
     @property
     def n_seen(self) -> int:
@@ -106,21 +119,25 @@ class _Normals:
         self._estimator = estimator
         self._residual = NormalResidual(model)
 
-    def added_to(self, fit: Reconstruction, clock: StageClock) -> Reconstruction:
-        """The fit with the normals of its face, and its angle to them."""
+    def see(self, crop: FaceCrop, camera: Camera, clock: StageClock) -> NormalMap:
+        """The normals of a face."""
         with clock.stage("normals"):
-            seen = self._estimator.run(fit.crop, fit.camera)
-            angle = self._residual(fit.vertices, fit.params, fit.camera, seen)
-        return replace(fit, normals=seen, normal_residual_deg=angle, stage_ms=clock.ms)
+            return self._estimator.run(crop, camera)
+
+    def compared(self, fit: Reconstruction, seen: NormalMap) -> Reconstruction:
+        """The fit with its angle to the normals."""
+        angle = self._residual(fit.vertices, fit.params, fit.camera, seen)
+        return replace(fit, normals=seen, normal_residual_deg=angle)
 
 
 class _Face:
     """What is known of one tracked face."""
 
-    def __init__(self, model: HeadModel, normals: _Normals | None) -> None:
-        self._model, self._normals = model, normals
+    def __init__(self, model: HeadModel, normals: _Normals | None, refiner: Refiner | None) -> None:
+        self._model, self._normals, self._refiner = model, normals, refiner
         self._head = PosedHead(model)
         self._fitter = LandmarkFitter(model)
+        self._n_persons = 0
         self.seen_ns = 0
 
     def reset(self) -> None:
@@ -134,23 +151,45 @@ class _Face:
         own.ms |= clock.ms
         with own.stage("fit"):
             fit = self._fitter.fit(crop.landmarks, camera, frame.t_ns)
+        params, rms, quality = fit.params, fit.rms, _quality(fit.rms, crop.score)
+        seen = self._normals.see(crop, camera, own) if self._normals is not None else None
+        if self._refiner is not None and seen is not None:
+            with own.stage("refine"):
+                refined = self._refine(self._refiner, fit, seen, crop, camera)
+            params, rms = refined.params, refined.rms
+            quality = refined.quality * _share_quality(crop.score)
         with own.stage("pose"):
-            vertices = self._head.vertices(fit.params)
-        points = landmarks68(self._model, vertices, yaw_of(fit.params))
-        pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
+            vertices = self._head.vertices(params)
+        points = landmarks68(self._model, vertices, yaw_of(params))
+        pixels = project(points @ params.R.T + params.t, camera.K)
         found = Reconstruction(
             frame_index=frame.index,
             t_ns=frame.t_ns,
-            params=fit.params,
+            params=params,
             camera=camera,
             vertices=vertices,
             crop=crop,
             landmarks68_px=pixels.astype(np.float32),
-            landmark_rms=fit.rms,
-            quality=_quality(fit.rms, crop.score),
+            landmark_rms=rms,
+            quality=quality,
             stage_ms=own.ms,
         )
-        return found if self._normals is None else self._normals.added_to(found, own)
+        if self._normals is None or seen is None:
+            return found
+        return self._normals.compared(found, seen)
+
+    def _refine(
+        self,
+        refiner: Refiner,
+        fit: LandmarkFit,
+        seen: NormalMap,
+        crop: FaceCrop,
+        camera: Camera,
+    ) -> RefinedFit:
+        if self._fitter.n_persons != self._n_persons:
+            refiner.reset()
+            self._n_persons = self._fitter.n_persons
+        return refiner.refine(RefineStart.of_landmarks(fit.params), seen, crop.landmarks, camera)
 
 
 def camera_of(frame: Frame) -> Camera:
@@ -170,4 +209,8 @@ def yaw_of(params: FlameParams) -> float:
 def _quality(rms: float, share_inside: float) -> float:
     """0..1 from the landmarks' miss and how much of the face the picture holds."""
     fit = np.clip((_RMS_BAD - rms) / (_RMS_BAD - _RMS_GOOD), 0, 1)
-    return float(fit * np.clip(share_inside / 0.9, 0, 1))
+    return float(fit) * _share_quality(share_inside)
+
+
+def _share_quality(share_inside: float) -> float:
+    return float(np.clip(share_inside / 0.9, 0, 1))

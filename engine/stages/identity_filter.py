@@ -9,17 +9,29 @@ __all__ = ["IdentityFilter"]
 
 
 class IdentityFilter:
-    """A Gaussian over the shape coefficients: starts at the prior N(0, 1), sharpens with frames.
+    """A Gaussian over the shape coefficients: starts at a prior, sharpens with frames.
 
     Each frame's normal equations are reduced to the shape by a Schur complement and added; old ones
     fade, so that a wrong start is forgotten.
     """
 
-    def __init__(self, n_shape: int, *, prior_weight: float, memory: float = 0.98) -> None:
-        """memory: 0..1, what a frame's weight shrinks by with each further frame."""
+    def __init__(
+        self,
+        n_shape: int,
+        *,
+        prior_weight: float | F64,
+        prior_mean: F64 | None = None,
+        memory: float = 0.98,
+    ) -> None:
+        """Args:
+        prior_weight: precision before any frame: one number, or (n_shape,).
+        prior_mean: (n_shape,) the shape before any frame; None: zeros.
+        memory: 0..1, what a frame's weight shrinks by with each further frame.
+        """
         self.n_frames = 0
         self._memory = memory
         self._prior = prior_weight * np.eye(n_shape)
+        self._prior_b = np.zeros(n_shape) if prior_mean is None else self._prior @ prior_mean
         self._H = np.zeros((n_shape, n_shape))
         self._b = np.zeros(n_shape)
 
@@ -41,10 +53,10 @@ class IdentityFilter:
 
     def mean(self) -> F64:
         """(n_shape,) the most likely shape so far."""
-        estimate: F64 = cho_solve(cho_factor(self._H + self._prior), self._b)
+        estimate: F64 = cho_solve(cho_factor(self._H + self._prior), self._b + self._prior_b)
         return estimate
 
     @property
     def information(self) -> tuple[F64, F64]:
         """H (n, n) and b (n,) of the frames seen, prior included."""
-        return self._H + self._prior, self._b
+        return self._H + self._prior, self._b + self._prior_b

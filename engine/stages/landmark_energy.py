@@ -17,7 +17,15 @@ from engine.stages.mediapipe_points import FITTED, noise_mm
 from engine.stages.surface_directions import outward_directions
 from engine.types import F32, F64, Camera
 
-__all__ = ["N_POSE", "Equations", "FitConfig", "LandmarkEnergy", "Observation", "Unknowns"]
+__all__ = [
+    "N_POSE",
+    "Equations",
+    "FitConfig",
+    "LandmarkEnergy",
+    "Observation",
+    "Unknowns",
+    "cross_matrices",
+]
 
 N_POSE = 6
 _NEAREST_M = 0.18
@@ -102,6 +110,7 @@ class LandmarkEnergy:
         shape_information: tuple[F64, F64] | None = None,
         temporal: tuple[F64, float] | None = None,
         with_shape: bool = False,
+        prior: tuple[F64, F64] | None = None,
     ) -> Equations:
         """Landmarks, priors, and what else is known.
 
@@ -110,11 +119,12 @@ class LandmarkEnergy:
             temporal: expression, jaw, eyes, eyelids of the frame before, and how much these count
                 as a share of the prior's precision.
             with_shape: the shape is an unknown, without anything known of it.
+            prior: mean and precision of expression, jaw, eyes, eyelids in place of the usual ones.
         """
         with_shape = with_shape or shape_information is not None
         H, g, cost = self._landmarks(unknowns, seen, with_shape=with_shape)
         own = slice(N_POSE, self.n_own)
-        known = [(self.prior_mean, self.prior_precision)]
+        known = [prior or (self.prior_mean, self.prior_precision)]
         if temporal is not None:
             known.append((temporal[0], temporal[1] * self.prior_precision))
         for mean, precision in known:
@@ -148,7 +158,7 @@ class LandmarkEnergy:
         weight = weight / (1 + far)
         d_pixel = project_jacobian(view, K) * weight[:, None, None]
         J = np.empty((len(points), 2, N_POSE + d_points.shape[2]))
-        J[:, :, :3] = -d_pixel @ _cross_matrices(turned)
+        J[:, :, :3] = -d_pixel @ cross_matrices(turned)
         J[:, :, 3:6] = d_pixel
         J[:, :, 6:] = (d_pixel @ R) @ d_points
         flat = J.reshape(2 * len(points), -1)
@@ -209,7 +219,7 @@ class LandmarkEnergy:
         return Unknowns(rodrigues(delta[:3], xp=np) @ unknowns.R, t, state)
 
 
-def _cross_matrices(vectors: F64) -> F64:
+def cross_matrices(vectors: F64) -> F64:
     """(N, 3) -> (N, 3, 3) with matrix @ w = vector x w."""
     x, y, z = vectors.T
     zero = np.zeros_like(x)

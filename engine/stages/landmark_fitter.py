@@ -12,6 +12,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from engine.flame.model import HeadModel
 from engine.stages.face_pose import pose_from_points
+from engine.stages.head_unknowns import params_of
 from engine.stages.identity_filter import IdentityFilter
 from engine.stages.landmark_energy import (
     Equations,
@@ -45,6 +46,7 @@ class LandmarkFitter:
     def __init__(self, model: HeadModel, config: FitConfig | None = None) -> None:
         self._model = model
         self._config = config or FitConfig()
+        self.n_persons = 0  # how often it began to learn somebody's shape
         self._energy = LandmarkEnergy(model, self._config)
         self.reset()
 
@@ -55,6 +57,7 @@ class LandmarkFitter:
         self._last_t_ns = 0
         self._frame = 0
         self._n_suspect = 0
+        self.n_persons += 1
 
     def fit(self, landmarks: F32, camera: Camera, t_ns: int = 0) -> LandmarkFit:
         """Fit one frame.
@@ -80,7 +83,7 @@ class LandmarkFitter:
             self._learn(unknowns, seen)
         self._last, self._last_t_ns = unknowns, t_ns
         self._frame += 1
-        return LandmarkFit(self._params(unknowns), unknowns.state, rms)
+        return LandmarkFit(params_of(self._model, unknowns), unknowns.state, rms)
 
     @property
     def _learns(self) -> bool:
@@ -103,6 +106,7 @@ class LandmarkFitter:
         if fresh_rms < 0.6 * rms:
             return fresh, fresh_rms
         self._identity, self._last, self._frame, self._n_suspect = known
+        self.n_persons -= 1
         return unknowns, rms
 
     def _miss(self, unknowns: Unknowns, seen: Observation) -> float:
@@ -159,24 +163,6 @@ class LandmarkFitter:
         """The largest part of a step: of 0.01 rad or 0.01 m, or of a prior's standard deviation."""
         scale = np.r_[np.full(6, 0.01), np.sqrt(1 / self._energy.prior_precision)]
         return float(np.abs(delta[: self._energy.n_own] / scale).max())
-
-    def _params(self, unknowns: Unknowns) -> FlameParams:
-        s = unknowns.state
-        eyes = np.zeros((2, 3), np.float32)
-        eyes[:, :2] = s.eyes
-        has_lids = self._model.eyelid_dirs is not None
-        U, _, Vt = np.linalg.svd(unknowns.R)  # steps leave rounding errors: back to a rotation
-        return FlameParams(
-            model_id=self._model.model_id,
-            shape=s.shape.astype(np.float32),
-            expr=s.expr.astype(np.float32),
-            neck=np.zeros(3, np.float32),
-            jaw=s.jaw.astype(np.float32),
-            eyes=eyes.ravel(),
-            eyelids=s.eyelids.astype(np.float32) if has_lids else np.zeros(2, np.float32),
-            R=U @ Vt,
-            t=unknowns.t.copy(),
-        )
 
 
 def _step(equations: Equations, damping: float) -> F64:

@@ -6,16 +6,13 @@ from engine.flame.lbs import rodrigues
 from engine.flame.model import HeadModel
 from engine.flame.normals import VertexNormals
 from engine.frames import project
+from engine.stages.face_cover import skin_of_face
 from engine.types import F32, Camera, FlameParams, NormalMap
 
 __all__ = ["NormalResidual"]
 
 _FACING = 0.2
 """Cosine to the line of sight below which a vertex counts as turned away or hidden."""
-_INNER = ("eyeballs", "eye_sockets", "nostrils", "mouth_inside", "teeth")
-"""No skin, or seldom seen."""
-_RIM = 2
-"""Rings of vertices around those that are left out too."""
 _LEAST = 20
 """Fewer vertices say nothing."""
 
@@ -24,16 +21,7 @@ class NormalResidual:
     """For one head model; what depends on its topology is paid once."""
 
     def __init__(self, model: HeadModel) -> None:
-        inner = [model.regions[name] for name in _INNER if name in model.regions]
-        hidden = np.zeros(model.n_vertices, bool)
-        for indices in inner:
-            hidden[indices] = True
-        # The rims of lids, lips and nostrils too: thin, and half of them out of sight.
-        for _ in range(_RIM if inner else 0):
-            hidden[model.faces[hidden[model.faces].any(axis=1)]] = True
-        counted = np.zeros(model.n_vertices, bool)
-        counted[model.regions["face"]] = True
-        counted &= ~hidden
+        counted = skin_of_face(model)
         # Triangles that touch a counted vertex: its normal takes them all in.
         faces = model.faces[counted[model.faces].any(axis=1)]
         self._vertices, corners = np.unique(faces, return_inverse=True)

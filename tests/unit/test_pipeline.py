@@ -188,3 +188,28 @@ def test_unknown_method_is_refused(openhead: HeadModel) -> None:
 def test_live_path_does_not_load_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_refinement_uses_the_normals_and_is_timed(
+    openhead: HeadModel, clip_fits: list[Reconstruction | None], tmp_path: Path
+) -> None:
+    """The made network sees a ball: the fit goes towards it, the landmarks keep it a face."""
+    normals = NormalEstimator(save_normal_net(tmp_path / "made.onnx"))
+    source = VideoSource(asset_path("sample.mp4"))
+    reconstructor = Reconstructor(openhead, normals=normals, refine=True)
+    fits = [reconstructor.run(f) for _ in range(3) if (f := source.read()) is not None]
+    source.close()
+    reconstructor.close()
+    for fit, without in zip(fits, clip_fits, strict=False):
+        assert fit is not None
+        assert without is not None
+        assert set(fit.stage_ms) == {"crop", "fit", "normals", "refine", "pose"}
+        assert 0.0 <= fit.quality <= without.quality
+        assert not np.array_equal(fit.params.expr, without.params.expr)
+        assert nme10(fit) < 0.10
+        np.testing.assert_allclose(fit.params.R @ fit.params.R.T, np.eye(3), atol=1e-9)
+
+
+def test_refinement_without_normals_is_refused(openhead: HeadModel) -> None:
+    with pytest.raises(ValueError, match="refine needs normals"):
+        Reconstructor(openhead, refine=True)

@@ -1,0 +1,247 @@
+"""Refiner: a start, a map of normals and landmarks in; a better fit and its certainty out.
+
+A few Gauss-Newton steps on head-frame normals, view-frame normals, landmarks and the start's own
+mean and variance. In a video the shape comes from an information filter over the frames of one
+person, as in the fit of landmarks; a frame then costs pose, expression, jaw, eyes and eyelids.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotri
+
+from engine.flame.model import HeadModel
+from engine.stages.head_unknowns import params_of
+from engine.stages.identity_filter import IdentityFilter
+from engine.stages.landmark_energy import (
+    N_POSE,
+    FitConfig,
+    LandmarkEnergy,
+    Observation,
+    Unknowns,
+)
+from engine.stages.mediapipe_points import EYE_CORNERS
+from engine.stages.normal_energy import NormalConfig, NormalEnergy, NormalEquations
+from engine.stages.normal_samples import NormalSampler
+from engine.stages.normal_surface import NormalSurface
+from engine.stages.refine_quality import refined_quality
+from engine.stages.refine_start import RefineStart, StartPrior
+from engine.types import F32, F64, Camera, FlameParams, NormalMap
+
+__all__ = ["RefineConfig", "RefineStart", "RefinedFit", "Refiner"]
+
+_LEAST_SEEN = 20.0
+"""Fewer vertices in the map say nothing: a fit of landmarks then stays what it is."""
+
+_PLACING_STEPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RefineConfig:
+    """Steps and weights of the refinement."""
+
+    n_steps: int = 2  # more hardly help
+    normals: NormalConfig = field(default_factory=NormalConfig)
+    landmarks: FitConfig = field(default_factory=lambda: FitConfig(noise_scale=3.0))  # err alike
+    placed_rms: float = 0.03  # landmarks missed by more: the start is turned and moved onto them
+    memory: float = 0.98  # what a frame's say on the shape shrinks by with each further frame
+    identity_frame_weight: float = 0.2  # of each frame after the first: they err much alike
+    n_identity_frames: int = 30  # frames that always teach the shape; later ones every tenth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RefinedFit:
+    """One face, refined."""
+
+    params: FlameParams
+    rms: float  # miss of the fitted landmarks over the outer eye corners' distance
+    normal_residual_deg: float  # mean angle to the map's normals before the last step; NaN: none
+    share_seen: float  # 0..1 of the face's vertices, by how well the map shows them
+    std: F64  # (P,) posterior deviations: rotation, translation, expr, jaw, eyes, lids (, shape)
+    std_mm: float  # root mean square deviation of the face's points in the head, by `std`
+    quality: float  # 0..1, see `refine_quality`
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    """The cost of all terms near one point."""
+
+    H: F64
+    g: F64
+    H_data: F64  # without what is known of the shape from elsewhere
+    g_data: F64
+    normals: NormalEquations
+
+
+class Refiner:
+    """Follows one face; make one for each, with a shared surface. BLAS should run one thread."""
+
+    def __init__(
+        self,
+        model: HeadModel,
+        config: RefineConfig | None = None,
+        *,
+        surface: NormalSurface | None = None,
+        tracking: bool = False,
+    ) -> None:
+        """Args:
+        surface: of the same model, for several refiners to share; made here if None.
+        tracking: calls are frames of one person's video; False: each is a picture of its own.
+        """
+        self._model, self._config = model, config or RefineConfig()
+        self._surface = surface or NormalSurface(model)
+        self._landmarks = LandmarkEnergy(model, self._config.landmarks)
+        self._normals = NormalEnergy(self._surface, self._config.normals)
+        changes = self._surface.d_points.reshape(-1, self._surface.d_points.shape[2])
+        self._gram = (changes.T @ changes).astype(np.float64) / len(self._surface.d_points)
+        self._corners = [
+            int(np.flatnonzero(self._landmarks.indices == EYE_CORNERS[k])[0]) for k in (0, 3)
+        ]
+        self._tracking = tracking
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the person."""
+        self._identity: IdentityFilter | None = None
+        self._identity_spread = 0.0  # square metres
+        self._frame = 0
+
+    def refine(
+        self, start: RefineStart, normals: NormalMap, landmarks: F32, camera: Camera
+    ) -> RefinedFit:
+        """Refine one frame.
+
+        Args:
+            landmarks: (478, 2) MediaPipe's points, px of the camera.
+            camera: of the frame; the map's crop is from it.
+        Raises: ValueError: if the map holds a number that is not finite, or the start's deviations
+            do not fit. ModelContractError: if the start is another head model's.
+        """
+        sampler, prior = NormalSampler(normals), StartPrior(self._model, start)
+        seen = self._landmarks.observe(landmarks, camera)
+        unknowns, known = prior.unknowns, self._identity
+        if known is not None:
+            unknowns = replace(unknowns, state=replace(unknowns.state, shape=known.mean()))
+        unknowns = self._placed(unknowns, seen)
+        solves_shape = known is None
+        learns = self._tracking and self._learns
+        n_steps = max(self._config.n_steps, 1)
+        for k in range(n_steps):
+            is_last = k == n_steps - 1
+            with_shape = solves_shape or (learns and is_last)
+            step = self._step(unknowns, seen, sampler, prior, with_shape=with_shape)
+            if solves_shape and step.normals.seen.sum() < _LEAST_SEEN:
+                return self._result(start.params, prior.unknowns, seen, step, step.H)
+            size = len(step.H) if solves_shape else self._landmarks.n_own
+            H = step.H[:size, :size]
+            delta = _solved(H, step.g[:size])
+            if is_last and learns and step.normals.seen.sum() >= _LEAST_SEEN:
+                self._learn(step, unknowns, prior)
+            unknowns = self._landmarks.moved(unknowns, delta)
+        self._frame += 1
+        return self._result(params_of(self._model, unknowns), unknowns, seen, step, H)
+
+    @property
+    def _learns(self) -> bool:
+        return self._frame < self._config.n_identity_frames or self._frame % 10 == 0
+
+    def _placed(self, unknowns: Unknowns, seen: Observation) -> Unknowns:
+        """Turned and moved onto the landmarks, where it is not: normals are read where it lies."""
+        for _ in range(_PLACING_STEPS):
+            if self._miss(unknowns, seen) < self._config.placed_rms:
+                break
+            near = self._landmarks.equations(unknowns, seen)
+            pose = slice(0, N_POSE)
+            delta = np.zeros(len(near.g))
+            delta[pose] = _solved(near.H[pose, pose], near.g[pose])
+            unknowns = self._landmarks.moved(unknowns, delta)
+        return unknowns
+
+    def _miss(self, unknowns: Unknowns, seen: Observation) -> float:
+        """Root of the mean squared miss of the landmarks, over the eye corners' distance."""
+        residual = self._landmarks.project(unknowns, seen.camera) - seen.pixels
+        a, b = (seen.pixels[row] for row in self._corners)
+        iod = max(float(np.linalg.norm(a - b)), 1e-6)
+        return float(np.sqrt((residual**2).sum(axis=1).mean())) / iod
+
+    def _step(
+        self,
+        unknowns: Unknowns,
+        seen: Observation,
+        sampler: NormalSampler,
+        prior: StartPrior,
+        *,
+        with_shape: bool,
+    ) -> _Step:
+        marks = self._landmarks.equations(unknowns, seen, with_shape=with_shape, prior=prior.own)
+        normals = self._normals.equations(unknowns, seen.camera, sampler, with_shape=with_shape)
+        H_data, g_data = marks.H + normals.H, marks.g + normals.g
+        prior.add_pose(H_data, g_data, unknowns)
+        H, g = H_data, g_data
+        if with_shape and self._identity is None:
+            H, g = H_data.copy(), g_data.copy()
+            mean, precision = prior.shape
+            shape = np.arange(self._landmarks.n_own, len(g))
+            H[shape, shape] += precision
+            g[shape] += precision * (unknowns.state.shape - mean)
+        return _Step(H, g, H_data, g_data, normals)
+
+    def _learn(self, step: _Step, unknowns: Unknowns, prior: StartPrior) -> None:
+        weight = self._config.identity_frame_weight
+        if self._identity is None:
+            mean, precision = prior.shape
+            self._identity = IdentityFilter(
+                len(mean), prior_weight=precision, prior_mean=mean, memory=self._config.memory
+            )
+            weight = 1.0
+        shape, n_own = unknowns.state.shape, self._landmarks.n_own
+        self._identity.add(step.H_data, step.g_data, shape, n_own, weight=weight)
+        _, self._identity_spread = self._posterior(
+            self._identity.information[0], slice(-len(shape), None)
+        )
+
+    def _result(
+        self, params: FlameParams, unknowns: Unknowns, seen: Observation, step: _Step, H: F64
+    ) -> RefinedFit:
+        rms = self._miss(unknowns, seen)
+        variance, spread = self._posterior(H, slice(0, len(H) - N_POSE))
+        if len(H) == self._landmarks.n_own:
+            spread += self._identity_spread
+        std_mm = 1e3 * float(np.sqrt(spread))
+        share = float(step.normals.seen.mean())
+        angle = step.normals.angle_deg
+        return RefinedFit(
+            params=params,
+            rms=rms,
+            normal_residual_deg=angle,
+            share_seen=share,
+            std=np.sqrt(variance),
+            std_mm=std_mm,
+            quality=refined_quality(rms, angle, share, std_mm),
+        )
+
+    def _posterior(self, H: F64, columns: slice) -> tuple[F64, float]:
+        """(P,) variances, and the mean squared deviation of the face's points, square metres.
+
+        Args:
+            columns: of the points' derivatives, that the last unknowns of H belong to.
+        """
+        factor, lower = cho_factor(H, lower=True, check_finite=False)
+        half, _ = dpotri(factor, lower=lower)
+        variance = half.diagonal().copy()
+        gram = self._gram[columns, columns]
+        n = len(gram)
+        inside = half[-n:, -n:]
+        # Both are symmetric, and only the lower half of one is there.
+        spread = 2 * float((gram * np.tril(inside)).sum()) - float(gram.diagonal() @ variance[-n:])
+        return variance, max(spread, 0.0)
+
+
+def _solved(H: F64, g: F64) -> F64:
+    """(P,) the step to the minimum; none if the equations have no solution."""
+    try:
+        step: F64 = -cho_solve(cho_factor(H, check_finite=False), g, check_finite=False)
+    except LinAlgError:
+        return np.zeros(len(g))
+    return step
