@@ -25,7 +25,7 @@ _ROWS_PER_FILE = 1000
 class DrawPlan:
     """What is drawn."""
 
-    n: int  # rows; files hold 1000 each, so that it is rounded up
+    n: int  # rows
     split: Split = "train"
     seed: int = 0
     map_px: int = 64
@@ -59,7 +59,8 @@ def _draw_file(model: HeadModel, out: Path, plan: DrawPlan, number: int) -> int:
     maker = HeadMapMaker(plain_head(model), plan.map_px, plan.seed, plan.split)
     first = number * plan.rows_per_file
     try:
-        rows = [maker.make(index) for index in range(first, first + plan.rows_per_file)]
+        last = min(first + plan.rows_per_file, plan.n)
+        rows = [maker.make(index) for index in range(first, last)]
     finally:
         maker.close()
     write_rows(rows_path(out, plan.split, number), rows)

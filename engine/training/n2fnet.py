@@ -136,7 +136,7 @@ class N2FNet(nn.Module):
         for name, scale in _SCALES.items():
             parts[name] = scale * parts[name]
         if not self.settings.predict_neck:
-            parts["neck"] = torch.zeros_like(parts["neck"])
+            parts["neck"] = 0 * parts["neck"]
         return N2FOutputs(
             shape=parts["shape"],
             expr=parts["expr"],
