@@ -51,6 +51,14 @@ def n2fnet(
     real: Annotated[
         Path | None, typer.Option(help="Folder of maps of real faces with fitted parameters.")
     ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(help="finetune: the configuration finetuned, on --data and --init."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of photos for --stage finetune; they are fitted first."),
+    ] = None,
     val: Annotated[
         Path | None,
         typer.Option(help="Folder of val-*.npy. Default: predicted maps, else drawn ones."),
@@ -86,6 +94,14 @@ def n2fnet(
 
     if shards is not None and predicted is not None:
         raise typer.BadParameter("give either --shards or --predicted")
+    if stage not in (None, "finetune"):
+        raise typer.BadParameter(f"{stage!r}; there is: finetune", param_hint="--stage")
+    if stage == "finetune":
+        if init is None or (data is None and real is None):
+            raise typer.BadParameter("--stage finetune needs --init WEIGHTS and --data FOLDER")
+        config = config or "finetuned"
+    elif data is not None:
+        raise typer.BadParameter("--data goes with --stage finetune; samples come by --shards")
     try:
         from engine.training.launch import launch
         from engine.training.n2f_maps import MapSources, prepare_maps
@@ -97,7 +113,7 @@ def n2fnet(
     settings = read_n2f_settings(config or ("two-stage" if has_predicted else "drawn"))
     head = chosen_head_model(model)
     on = launch(devices, strategy, accelerator, threads)
-    sources = MapSources(drawn, draw, shards, normals, predicted, real, val)
+    sources = MapSources(drawn, draw, shards, normals, predicted, real, data, val)
     if on.rank == 0:
         prepare_maps(settings, head, sources, out, workers)
     on.wait()

@@ -19,9 +19,9 @@ from engine.synth.head_maps import averaged, coded, param_fields
 from engine.synth.map_files import MapInfo, begin_folder, write_rows
 from engine.synth.sample import MASK_CLASSES, Sample, decode_normals
 from engine.synth.shards import read_shard
-from engine.types import F32, F64
+from engine.types import F32, F64, U8, Camera, FlameParams
 
-__all__ = ["TrueMaps", "predict_maps", "predicted_row", "predicted_row_type"]
+__all__ = ["TrueMaps", "predict_maps", "predicted_row", "predicted_row_type", "row_of"]
 
 Rows = npt.NDArray[np.void]
 
@@ -120,23 +120,36 @@ def _rows(path: Path, model: HeadModel, seen: TrueMaps | _Seen, map_px: int) -> 
 def predicted_row(
     sample: Sample, maps: tuple[F32, F32, F32, F32], anchor: F64, map_px: int
 ) -> Rows:
+    """A sample's row (); maps as `_Seen.maps` gives them, the rest as for `row_of`."""
+    return row_of(maps, sample.image, sample.params, sample.camera, anchor, map_px)
+
+
+def row_of(
+    maps: tuple[F32, F32, F32, F32],
+    image: U8,
+    params: FlameParams,
+    camera: Camera,
+    anchor: F64,
+    map_px: int,
+) -> Rows:
     """A row () of `predicted_row_type`.
 
     Args:
-        maps: head, view (S, S, 3), mask, confidence (S, S) on the sample's pixels.
+        maps: head, view (crop-view frame) (S, S, 3), mask, confidence (S, S).
+        image: (S, S, 3) RGB, the crop.
+        camera: of the crop.
         anchor: (3,) of `weak_perspective.face_anchor`.
-    Raises: ValueError: if S is no multiple of map_px.
+    Raises: ValueError: if S is no multiple of map_px, or the head is behind the camera.
     """
-    params, side = sample.params, len(sample.image)
+    side = len(image)
     if side % map_px:
         raise ValueError(f"crops of {side} px, expected a multiple of {map_px}")
-    pose = crop_pose(sample.camera, params.R, params.t, anchor)
-    kind = predicted_row_type(map_px, side, len(params.shape), len(params.expr))
-    row = np.zeros((), kind)
+    pose = crop_pose(camera, params.R, params.t, anchor)
+    row = np.zeros((), predicted_row_type(map_px, side, len(params.shape), len(params.expr)))
     for name, values in zip(("head", "view", "mask", "confidence"), maps, strict=True):
         means = averaged(values, side // map_px)
         row[name] = coded(means) if means.ndim == 3 else np.rint(255 * means.clip(0, 1))
-    row["image"] = sample.image
+    row["image"] = image
     for name in ("shape", "expr", "jaw", "eyelids", "neck"):
         row[name] = getattr(params, name)
     row["R"], row["camera"] = pose.R, pose.camera

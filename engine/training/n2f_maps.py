@@ -6,12 +6,16 @@ from pathlib import Path
 
 from engine.errors import AssetError
 from engine.flame.model import HeadModel
+from engine.io.image import list_images
 from engine.normal_choice import choose_normals
+from engine.pipeline import Reconstructor
+from engine.stages.normal_estimator import NormalEstimator
 from engine.synth.draw_maps import DrawPlan, draw_maps
 from engine.synth.predicted_maps import predict_maps
 from engine.synth.workers import cpu_count
 from engine.training.n2f_data import MapFolders
 from engine.training.n2f_settings import N2FSettings
+from engine.training.real_maps import RealPlan, fit_real_maps
 
 __all__ = ["MapSources", "prepare_maps"]
 
@@ -30,6 +34,7 @@ class MapSources:
     normals: Path | None = None  # the normal network; None: the bundled one
     predicted: Path | None = None
     real: Path | None = None
+    photos: Path | None = None  # folder of pictures to fit, in place of `real`
     val: Path | None = None
 
     def folders(self, settings: N2FSettings, out: Path) -> tuple[MapFolders, Path | None]:
@@ -40,7 +45,8 @@ class MapSources:
         for folder in (predicted, drawn):
             if val is None and folder is not None and any(folder.glob("val-*.npy")):
                 val = folder
-        return MapFolders(drawn, predicted, self.real), val
+        real = self.real or (out / "real" if self.photos is not None else None)
+        return MapFolders(drawn, predicted, real), val
 
 
 def prepare_maps(
@@ -64,17 +70,41 @@ def prepare_maps(
             plan = DrawPlan(n, "train" if split == "train" else "val", settings.seed, seen)
             made = draw_maps(model, out / "drawn", plan, workers or cpu_count())
             log.info("drew %d files of %s maps", made, split)
+    if sources.photos is not None and sources.real is None:
+        _fit_photos(model, sources, sources.photos, out / "real", settings)
     if sources.shards is None:
         return
-    choice = choose_normals(None if sources.normals is None else str(sources.normals))
-    if choice.path is None:
-        raise AssetError(f"no normal network to look at {sources.shards}: {choice.reason}")
+    network = _network(sources)
     for split in ("train", "val"):
         if split == "train" or any(sources.shards.glob("val-*.tar")):
             predict_maps(
                 sources.shards, split, model, out / "predicted",
-                network=choice.path, map_px=settings.trunk_px if "head" in settings.inputs else 64,
+                network=network, map_px=settings.trunk_px if "head" in settings.inputs else 64,
             )  # fmt: skip
+
+
+def _network(sources: MapSources) -> Path:
+    choice = choose_normals(None if sources.normals is None else str(sources.normals))
+    if choice.path is None:
+        raise AssetError(f"no normal network to look at the pictures: {choice.reason}")
+    return choice.path
+
+
+def _fit_photos(
+    model: HeadModel, sources: MapSources, photos: Path, out: Path, settings: N2FSettings
+) -> None:
+    """With the program's own pipeline, unless it is done already."""
+    if any(out.glob("train-*.npy")):
+        return
+    fitter = Reconstructor(
+        model, tracking=False, normals=NormalEstimator(_network(sources), may_fall_back=True)
+    )
+    try:
+        map_px = settings.trunk_px if "head" in settings.inputs else 64
+        n = fit_real_maps(list_images(photos), fitter, model, out, RealPlan(map_px=map_px))
+        log.info("%d photos of %s are fitted", n, photos)
+    finally:
+        fitter.close()
 
 
 def _needs(settings: N2FSettings, source: int) -> bool:

@@ -91,6 +91,7 @@ def test_training_learns_drawn_heads(maps: Path, tmp_path: Path):
 
 
 @pytest.mark.gl
+@pytest.mark.slow
 def test_the_graph_is_the_network_and_names_its_head(maps: Path, tmp_path: Path):
     short = replace(SMALL, stages=(Stage("clean", 1, warmup_steps=1),))
     train_n2fnet(short, HEAD, paths(maps, tmp_path))
