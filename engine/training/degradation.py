@@ -194,17 +194,17 @@ def _smooth_noise(
 
 def _blurred(maps: Tensor, sigma: Tensor) -> Tensor:
     """(B, C, P, P) blurred by Gaussians of standard deviation sigma (B,) px; borders repeat."""
-    n, channels, height, width = maps.shape
+    height, width = maps.shape[-2:]
     reach = max(1, min(int(3 * float(sigma.max()) + 1), height - 1))
     steps = torch.arange(-reach, reach + 1, dtype=maps.dtype)
     kernel = torch.exp(-0.5 * (steps / sigma.clamp_min(0.05)[:, None]).square())
-    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
-    flat = maps.reshape(1, n * channels, height, width)
-    for shape, pad in (((-1, 1, 1, 2 * reach + 1), (reach, reach, 0, 0)),
-                       ((-1, 1, 2 * reach + 1, 1), (0, 0, reach, reach))):  # fmt: skip
-        padded = functional.pad(flat, pad, mode="replicate")
-        flat = functional.conv2d(padded, kernel.view(shape), groups=n * channels)
-    return flat.reshape(maps.shape)
+    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).view(len(maps), -1, 1, 1, 1)
+    # Sums of shifted maps: several times as fast as a convolution of many groups.
+    wide = functional.pad(maps, (reach, reach, 0, 0), mode="replicate")
+    flat = sum(kernel[:, k] * wide[..., k : k + width] for k in range(2 * reach + 1))
+    tall = functional.pad(flat, (0, 0, reach, reach), mode="replicate")
+    blurred: Tensor = sum(kernel[:, k] * tall[..., k : k + height, :] for k in range(2 * reach + 1))
+    return blurred
 
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, random: torch.Generator) -> Tensor:

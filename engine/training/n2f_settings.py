@@ -97,7 +97,7 @@ class N2FSettings:
     weight_decay: float = 0.02
     clip_norm: float = 5.0
     ema_decay: float = 0.999
-    bf16: bool = False
+    bf16: bool = True  # convolutions in bfloat16
     log_every: int = 50  # steps
     val_every: int = 2000  # steps
     n_val: int = 500  # samples looked at, at most

@@ -111,17 +111,21 @@ class N2FNet(nn.Module):
         """Args:
         maps: (B, C, P, P) the inputs but coordinates, which are put in here.
         """
-        latent = functional.relu(
-            self.latent(self.narrow(self.trunk(self._with_places(maps))).flatten(1))
-        )
-        raw = self.start.expand(len(maps), -1)
+        features = self.narrow(self.trunk(self._with_places(maps))).flatten(1)
+        # Parameters need more digits than bfloat16 has.
+        with torch.autocast(maps.device.type, enabled=False):
+            return self._regressed(features.float())
+
+    def _regressed(self, features: Tensor) -> N2FOutputs:
+        latent = functional.relu(self.latent(features))
+        raw = self.start.expand(len(features), -1)
         hidden = latent
         for _ in range(self.settings.n_passes):
             hidden = latent + functional.relu(self.mix(torch.cat([latent, raw], dim=1)))
             raw = raw + self.step(hidden)
         # The spread learns from what the rest has found, and does not pull at it.
-        spread = self.spread(hidden.detach()).float().clamp(*_LOG_VARIANCE)
-        return self._outputs(raw.float(), spread)
+        spread = self.spread(hidden.detach()).clamp(*_LOG_VARIANCE)
+        return self._outputs(raw, spread)
 
     def _with_places(self, maps: Tensor) -> Tensor:
         """Coordinates at their place in the order of INPUTS."""

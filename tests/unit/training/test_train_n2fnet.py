@@ -36,7 +36,7 @@ HEAD = bumpy_head(level=2)
 GEOMETRY = LossWeights(vertices=1.0, aligned=0.5, landmarks=1.0, gaps=0.5, normals=1.0, nll=0.1)
 SMALL = N2FSettings(
     name="small", widths=(8, 16, 16), blocks=(1, 1, 1), hidden=32, grid_width=8, batch_size=8,
-    ema_decay=0.9, log_every=2, val_every=4, n_val=4,
+    ema_decay=0.9, log_every=2, val_every=4, n_val=4, bf16=False,
     stages=(
         Stage("clean", 3, lr=3e-3, warmup_steps=1),
         Stage("geometric", 3, lr=1e-3, warmup_steps=1, degradation=1.0, weights=GEOMETRY),
