@@ -125,7 +125,7 @@ install_python_packages() {
     fi
     extras=$device
     if [ "$purpose" = dev ]; then
-        extras=$device,dev
+        extras=$device,dev,train,ray
         [ "$device" = gpu ] || install_cpu_torch
     fi
     pip_install --editable ".[$extras]"

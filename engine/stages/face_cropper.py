@@ -6,15 +6,15 @@ both conventions end in `face_finder`.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from engine.stages.crop_geometry import CropSmoother, FaceSquare, crop_matrix, face_square
+from engine.stages.crop_geometry import CropSmoother, crop_matrix, face_square
+from engine.stages.crop_picture import cut_square
 from engine.stages.cut_detector import CutDetector
 from engine.stages.face_finder import PictureFinder, landmarks3d_of
 from engine.stages.face_tracks import FaceTracks
 from engine.stages.mediapipe_graph import Graph, face_mesh
-from engine.types import F32, F64, U8, FaceCrop, Frame
+from engine.types import F32, U8, FaceCrop, Frame
 
 __all__ = ["CropConfig", "FaceCropper"]
 
@@ -104,7 +104,7 @@ class FaceCropper:
         if smoother is not None:
             square = smoother.update(square, t_ns)
         matrix = crop_matrix(square, self.config.size_px)
-        crop = _warp(image, matrix, self.config.size_px, square)
+        crop = cut_square(image, square, self.config.size_px)
         height, width = image.shape[:2]
         inside = (points >= 0).all(1) & (points[:, 0] < width) & (points[:, 1] < height)
         return FaceCrop(
@@ -119,18 +119,3 @@ class FaceCropper:
 
 def _largest_first(found: list[F32]) -> list[F32]:
     return sorted(found, key=lambda p: -float(np.ptp(p[:, :2], axis=0).max()))
-
-
-def _warp(image: U8, matrix: F64, size: int, square: FaceSquare) -> U8:
-    # Averaging first keeps a big face from aliasing: warpAffine looks at four pixels only.
-    shrink = square.side / size
-    if shrink > 2.0:
-        factor = int(shrink)
-        height, width = image.shape[0] // factor, image.shape[1] // factor
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        # Pixel centres: x_small = (x + 0.5) / factor - 0.5.
-        matrix = matrix @ np.array(
-            [[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2], [0, 0, 1]]
-        )
-    crop: U8 = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    return crop

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.flame.normals import vertex_normals
 from engine.frames import view_from_crop
+from engine.stages.normal_pose import rotation_from_maps
 from engine.types import F32, F64, I32, U8, Bool, Camera, NormalMap
 
 __all__ = [
@@ -76,20 +77,14 @@ def angles_deg(normals: F32, others: F32, where: Bool) -> F32:
 def head_rotation(seen: NormalMap) -> F64 | None:
     """(3, 3) view from head: what turns head normals best into view normals.
 
-    None where the map lacks one of them, or shows too little. Least squares, weighted by mask and
-    confidence.
-    Source: Kabsch 1976, "A solution for the best rotation to relate two sets of vectors".
+    None where the map lacks one of them, or shows too little. Weighted by mask and confidence.
     """
     if seen.head is None or seen.view is None:
         return None
     weights = seen.mask * seen.confidence
     if weights.sum() < 1.0:
         return None
-    moments = np.einsum("ij,ija,ijb->ab", weights, seen.view, seen.head, dtype=np.float64)
-    u, _, vt = np.linalg.svd(moments)
-    sign = np.sign(np.linalg.det(u @ vt))
-    rotation: F64 = u @ np.diag([1.0, 1.0, sign]) @ vt
-    return rotation
+    return rotation_from_maps(seen.head, seen.view, weights)
 
 
 def relief(normals: F32, mask: F32) -> U8:

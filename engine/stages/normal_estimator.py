@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from engine.frames import view_from_crop
+from engine.stages.crop_picture import resized_square
 from engine.stages.foreign_normals import ForeignNetwork
 from engine.stages.normal_network import NormalNetwork, OwnNetwork
 from engine.types import F32, F64, U8, Camera, FaceCrop, NormalMap
@@ -85,8 +85,7 @@ def _resized(crop: FaceCrop, size: int) -> tuple[U8, F64]:
     if side == size:
         return crop.image, crop.crop_from_frame
     scale = size / side
-    shrinks = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    image: U8 = cv2.resize(crop.image, (size, size), interpolation=shrinks)
+    image = resized_square(crop.image, size)
     matrix = scale * crop.crop_from_frame
     matrix[:, 2] += (scale - 1) / 2  # (0, 0) is the centre of the first pixel
     return image, matrix

@@ -28,14 +28,16 @@ _SHIPPED = Path("assets/openhead.npz")
 def build_heads(source: Path, shipped: Path = _SHIPPED) -> Mapping[str, SynthHead]:
     """Both populations from the data pack; shipped: openhead as the program uses it."""
     openhead = build_openhead_full(source, shipped)
-    makehuman, people = build_makehuman_head(source, openhead)
+    makehuman, people, others = build_makehuman_head(source, openhead)
     return {
-        "openhead": _synth_head("openhead", openhead, None, seed=11),
-        "makehuman": _synth_head("makehuman", makehuman, people, seed=12),
+        "openhead": _synth_head("openhead", openhead, None, None, seed=11),
+        "makehuman": _synth_head("makehuman", makehuman, people, others, seed=12),
     }
 
 
-def _synth_head(name: str, model: HeadModel, people: F32 | None, seed: int) -> SynthHead:
+def _synth_head(
+    name: str, model: HeadModel, people: F32 | None, others: F32 | None, seed: int
+) -> SynthHead:
     if model.uv is None or model.uv_faces is None or model.arkit is None:
         raise ValueError(f"{name}: texture coordinates and the ARKit map are needed")
     return SynthHead(
@@ -46,6 +48,7 @@ def _synth_head(name: str, model: HeadModel, people: F32 | None, seed: int) -> S
         uv=crop_uv(model.uv.astype(np.float64)).astype(np.float32),
         uv_faces=model.uv_faces,
         shape_samples=people,
+        val_shape_samples=others,
         expr_samples=natural_faces(model.arkit, _FACES, seed),
     )
 

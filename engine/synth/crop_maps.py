@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.stages.crop_geometry import FaceSquare, crop_matrix, face_square
+from engine.stages.crop_picture import cut_square, resized_square
+from engine.stages.face_cropper import CropConfig
 from engine.synth.sample import U16, code_normals
 from engine.synth.scene_renderer import SceneMaps
 from engine.types import F32, F64, U8
 
-__all__ = ["CROP_MARGIN", "CropMaps", "crop_maps", "draw_crop"]
+__all__ = ["CropMaps", "crop_maps", "draw_crop"]
 
-CROP_MARGIN = 0.20
-"""As in engine.stages.face_cropper.CropConfig."""
+_LIVE = CropConfig()
+"""Pictures come by the same way as live ones."""
 
 AnyArray = npt.NDArray[Any]
 
@@ -34,19 +36,18 @@ class CropMaps:
     depth: U16  # (S, S) tenths of mm
 
 
-def draw_crop(rng: np.random.Generator, points: F32, size: int) -> F64:
-    """(2, 3) crop px from window px, for MediaPipe's points (478, 3) px."""
-    square = face_square(points[:, :2], CROP_MARGIN)
-    moved = FaceSquare(
+def draw_crop(rng: np.random.Generator, points: F32) -> FaceSquare:
+    """The square that is cut for MediaPipe's points (478, 3) px, as tracking leaves it."""
+    square = face_square(points[:, :2], _LIVE.margin)
+    return FaceSquare(
         square.centre + rng.normal(0, _SHIFT_STD, 2) * square.side,
         square.side * float(np.exp(rng.normal(0, _SCALE_STD))),
         square.roll + float(rng.normal(0, _ROLL_STD)),
     )
-    return crop_matrix(moved, size)
 
 
 def crop_maps(
-    image: U8, maps: SceneMaps, crop_from_window: F64, size: int, cropview_from_head: F64
+    image: U8, maps: SceneMaps, square: FaceSquare, size: int, cropview_from_head: F64
 ) -> CropMaps:
     """Warp picture and truth.
 
@@ -54,6 +55,7 @@ def crop_maps(
         image: (H, W, 3) the window's finished picture.
         cropview_from_head: (3, 3) rotation.
     """
+    crop_from_window = crop_matrix(square, size)
     smooth, nearest = cv2.INTER_LINEAR, cv2.INTER_NEAREST
     # Normals are averaged first and made unit again: outlines mix with nothing, of length zero.
     normals = _warp(maps.head_normals, crop_from_window, size, smooth)
@@ -64,7 +66,7 @@ def crop_maps(
     turned = unit @ cropview_from_head.T.astype(np.float32)
     depth = _warp(maps.depth, crop_from_window, size, nearest)
     return CropMaps(
-        image=_warp(image, crop_from_window, size, smooth),
+        image=resized_square(cut_square(image, square, _LIVE.size_px), size),
         head_normals=code_normals(unit.astype(np.float32)),
         view_normals=code_normals(turned.astype(np.float32)),
         parsing=np.where(has_surface, parsing, 0).astype(np.uint8),

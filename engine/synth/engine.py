@@ -12,6 +12,7 @@ from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.frames import crop_camera, project, view_from_crop
 from engine.render.context import headless_context
+from engine.stages.crop_geometry import crop_matrix
 from engine.synth.backdrop import draw_backdrop
 from engine.synth.builtin_pack import builtin_pack
 from engine.synth.crop_maps import crop_maps, draw_crop
@@ -68,7 +69,7 @@ class SampleMaker:
         settings = self.settings
         rng = np.random.default_rng([settings.seed, _SPLITS.index(settings.split), index])
         head = self._heads[rng.integers(len(self._heads))]
-        person = draw_person(rng, head)
+        person = draw_person(rng, head, settings.split)
         posed = self._posers[head.name].pose(person)
         placement = draw_placement(rng)
         light = self._wardrobe.lights[rng.integers(len(self._wardrobe.lights))]
@@ -143,9 +144,10 @@ class SampleMaker:
         meta: dict[str, object],
     ) -> Sample:
         size = self.settings.size_px
-        crop = draw_crop(rng, points, size)
+        square = draw_crop(rng, points)
+        crop = crop_matrix(square, size)
         cropview_from_head = view_from_crop(placement.camera, crop, size).T @ placement.R
-        cut = crop_maps(image, maps, crop, size, cropview_from_head)
+        cut = crop_maps(image, maps, square, size, cropview_from_head)
         camera = crop_camera(placement.camera, crop, size)
         marks = posed.landmarks @ placement.R.T + placement.t
         in_crop = np.empty_like(points)

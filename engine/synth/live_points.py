@@ -60,8 +60,8 @@ def true_points(model: HeadModel, posed: PosedPerson, placement: Placement) -> F
 
 
 def _fill_irises(points: F64, posed: PosedPerson) -> None:
-    """Centre, then four points around it: the right eye first."""
-    ring = _IRIS_RADIUS * np.array([(0, 0), (-1, 0), (0, 1), (1, 0), (0, -1)])
+    """Centre, then its left, top, right and bottom from the subject's side: the right eye first."""
+    ring = _IRIS_RADIUS * np.array([(0, 0), (1, 0), (0, 1), (-1, 0), (0, -1)])
     front = np.sqrt(_EYE_RADIUS**2 - _IRIS_RADIUS**2)
     local = np.column_stack([ring, np.full(5, front)])
     for first, side in ((468, 1), (473, 0)):

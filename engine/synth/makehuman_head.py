@@ -29,6 +29,7 @@ from engine.types import F32, F64, I32, Bool, FlameParams
 __all__ = ["build_makehuman_head"]
 
 _PEOPLE, _SEED = 1500, 5
+_OTHER_PEOPLE, _OTHER_SEED = 300, 6  # for validation alone
 _MAX_SHAPES, _VARIANCE = 120, 0.995
 _BLINK_STRENGTH = 1.0
 _SPLIT_M = 0.008  # over which a shape of both sides is parted at the middle
@@ -59,8 +60,8 @@ class _Topology:
         return np.flatnonzero(np.isin(self.region, names)).astype(np.int32)
 
 
-def build_makehuman_head(source: Path, openhead: HeadModel) -> tuple[HeadModel, F32]:
-    """The head model, and (N, n_shape) the people it was made from.
+def build_makehuman_head(source: Path, openhead: HeadModel) -> tuple[HeadModel, F32, F32]:
+    """The head model, (N, n_shape) the people it was made from, and (M, n_shape) others.
 
     Args:
         source: folder of the data pack.
@@ -79,9 +80,12 @@ def build_makehuman_head(source: Path, openhead: HeadModel) -> tuple[HeadModel, 
     carry, rest = _extras(mean, topology)
     rest[: topology.n_skin] += _even_neck(mean[: topology.n_skin], topology)
     dirs, samples = _components(people - mean)
+    others, _ = _aligned(draw_people(makehuman, _OTHER_PEOPLE, _OTHER_SEED), topology)
+    other_samples = _coefficients(others - mean, dirs)
     shapes = _shapes(makehuman, placed, topology)
     model = _assembled(topology, rig, openhead, carry @ mean + rest, _moved(carry, dirs), shapes)
-    return replace(model, model_id=hashlib.sha256(head_model_bytes(model)).hexdigest()), samples
+    model_id = hashlib.sha256(head_model_bytes(model)).hexdigest()
+    return replace(model, model_id=model_id), samples, other_samples
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
@@ -285,6 +289,14 @@ def _components(moved: F64) -> tuple[F64, F32]:
     if not spread.all():
         raise AssetError("MakeHuman's people do not differ; is targets_head.npz complete?")
     return (dirs * sign).reshape(-1, 3, count), (samples * sign).astype(np.float32)
+
+
+def _coefficients(moved: F64, dirs: F64) -> F32:
+    """(n, K) of people less the mean, (n, N, 3), in principal components, (N, 3, K)."""
+    flat = dirs.reshape(-1, dirs.shape[-1])
+    projected = moved.reshape(len(moved), -1) @ flat
+    coefficients: F32 = (projected / (flat**2).sum(axis=0)).astype(np.float32)
+    return coefficients
 
 
 def _shapes(makehuman: MakeHuman, placed: Similarity, topology: _Topology) -> dict[str, F64]:

@@ -25,6 +25,7 @@ class SynthHead:
     uv_faces: I32  # (F, 3) rows of uv; anything for triangles that are not skin
     shape_samples: F32 | None  # (N, n_shape) drawn people to mix from; None: standard normal shapes
     expr_samples: F32 | None  # (N, n_expr + 3 + 6 + 2) drawn faces: expr, jaw, eyes, eyelids
+    val_shape_samples: F32 | None = None  # (M, n_shape) other people, for validation alone
 
 
 PARTS = ("skin", "eye", "teeth", "gums", "socket")

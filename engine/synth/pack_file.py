@@ -65,7 +65,8 @@ def load_pack(path: Path) -> SynthPack:
 
 def _put_head(arrays: Arrays, key: str, head: SynthHead) -> dict[str, Any]:
     arrays[f"{key}.model"] = np.frombuffer(head_model_bytes(head.model), np.uint8)
-    for name in ("face_class", "part", "uv", "uv_faces", "shape_samples", "expr_samples"):
+    for name in ("face_class", "part", "uv", "uv_faces", "shape_samples", "expr_samples",
+                 "val_shape_samples"):  # fmt: skip
         if (array := getattr(head, name)) is not None:
             arrays[f"{key}.{name}"] = array
     # The full openhead goes by the id of the one in assets/: their parameters are the same.
@@ -113,6 +114,7 @@ def _head(arrays: Arrays, key: str, entry: Mapping[str, str]) -> SynthHead:
         uv_faces=arrays[f"{key}.uv_faces"],
         shape_samples=arrays.get(f"{key}.shape_samples"),
         expr_samples=arrays.get(f"{key}.expr_samples"),
+        val_shape_samples=arrays.get(f"{key}.val_shape_samples"),
     )
 
 

@@ -42,12 +42,15 @@ class Person:
         )
 
 
-def draw_person(rng: np.random.Generator, head: SynthHead) -> Person:
-    """A person and a face, drawn from a population."""
+def draw_person(rng: np.random.Generator, head: SynthHead, split: str) -> Person:
+    """A person and a face, drawn from a population; train and val share no people.
+
+    Raises: ValueError: if the pack has no people of that population for validation.
+    """
     model = head.model
     expr, jaw, eyes, eyelids = _draw_face(rng, head)
     return Person(
-        shape=_draw_shape(rng, head),
+        shape=_draw_shape(rng, head, split),
         expr=expr.astype(np.float32),
         jaw=jaw.astype(np.float32),
         eyes=eyes.astype(np.float32),
@@ -56,13 +59,19 @@ def draw_person(rng: np.random.Generator, head: SynthHead) -> Person:
     )
 
 
-def _draw_shape(rng: np.random.Generator, head: SynthHead) -> F32:
-    if head.shape_samples is None:
+def _draw_shape(rng: np.random.Generator, head: SynthHead, split: str) -> F32:
+    if head.shape_samples is None:  # every draw is somebody new
         std = _WIDE_STD if rng.random() < _WIDE_SHARE else 1.0
         shape = rng.normal(0, std, head.model.n_shape)
         return np.clip(shape, -_SHAPE_CLIP, _SHAPE_CLIP).astype(np.float32)
     # Between two people of the population, and a little off: never the same one twice.
-    a, b = head.shape_samples[rng.integers(len(head.shape_samples), size=2)]
+    people = head.val_shape_samples if split == "val" else head.shape_samples
+    if people is None:
+        raise ValueError(
+            f"the pack has no {head.name} people for validation; build it again with "
+            "`python -m engine.synth.build_pack`"
+        )
+    a, b = people[rng.integers(len(people), size=2)]
     share = rng.beta(0.5, 0.5)
     spread = head.shape_samples.std(axis=0)
     mixed: F32 = share * a + (1 - share) * b + rng.normal(0, 0.25, len(a)) * spread

@@ -29,6 +29,7 @@ _SH_CONSTANTS = (
     (0.28209479177387814, 0.4886025119029199, 1.0925484305920792),
     (0.31539156525252005, 0.5462742152960396, 0.0),
 )
+_ALL, _NOTHING = (True,) * 4, (False,) * 4
 _NOISE_CELLS = 32
 _MAX_DETAIL = 3.2  # of a skin's log albedo, either way from its median
 _MASKS = (("lips", "lids", "brows", "beard"), ("cheeks", "nose", "scalp"))
@@ -119,12 +120,15 @@ class SceneRenderer:
         offset = np.asarray(look["u_noise_offset"])
         for item in (w for w in worn if w.attachment.kind == "hair"):
             self._draw_worn(head, body, item, offset, solid=True)
-        for prop in (p for p in props if not p.is_lens):
+        for prop in (p for p in props if p.opacity == 1.0):
+            self._draw_prop(prop, offset)
+        self._target.color_mask = [_NOTHING, _ALL, _ALL]
+        for prop in (p for p in props if p.opacity < 1.0 and not p.is_lens):  # sunglasses
             self._draw_prop(prop, offset)
         self._colour_only(on=True)
         for item in (w for w in worn if w.attachment.kind != "hair"):
             self._draw_worn(head, body, item, offset, solid=False)
-        for prop in (p for p in props if p.is_lens):
+        for prop in (p for p in props if p.opacity < 1.0):
             self._draw_prop(prop, offset)
         self._colour_only(on=False)
         return self._read()
@@ -151,7 +155,7 @@ class SceneRenderer:
 
     def _begin(self) -> None:
         self._target.use()
-        self._target.color_mask = [(True,) * 4] * 3
+        self._target.color_mask = [_ALL] * 3
         self._target.depth_mask = True
         self._target.clear()
         self._ctx.depth_func = "<"
@@ -160,9 +164,10 @@ class SceneRenderer:
 
     def _colour_only(self, *, on: bool) -> None:
         """Blend over the picture and leave the truth under it as it is."""
-        truth = (not on,) * 4
-        self._target.color_mask = [(True,) * 4, truth, truth]
+        truth = _NOTHING if on else _ALL
+        self._target.color_mask = [_ALL, truth, truth]
         self._target.depth_mask = not on
+        self._ctx.depth_func = "<=" if on else "<"
         if on:
             self._ctx.enable(moderngl.BLEND)
             self._ctx.blend_func = (moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA)

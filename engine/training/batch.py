@@ -116,7 +116,7 @@ def warped(batch: Batch, new_from_old: F64) -> Batch:
     """The batch cut out anew by similarities (B, 2, 3) of pixels.
 
     Head normals stay as they are: they do not depend on the camera. View normals turn with the
-    crop-view frame. What was outside of the old crop repeats its border.
+    crop-view frame. What was outside of the old crop repeats the picture's border; it has no truth.
     """
     size = batch.size
     lifted = np.concatenate([new_from_old, np.tile([[[0.0, 0.0, 1.0]]], (len(batch.K), 1, 1))], 1)
@@ -127,8 +127,11 @@ def warped(batch: Batch, new_from_old: F64) -> Batch:
     smooth = torch.cat([batch.image, batch.head, batch.view], dim=1)
     smooth = functional.grid_sample(smooth, grid, "bilinear", "border", align_corners=False)
     image, head, view = smooth.split(3, dim=1)
+    known = (grid.abs() <= 1).all(dim=-1)[:, None]
+    head, view = head * known, view * known
     labels = batch.parsing[:, None].float()
     parsing = functional.grid_sample(labels, grid, "nearest", "border", align_corners=False)
+    parsing = parsing.masked_fill(~known, -1)
     A = torch.from_numpy(new_from_old).float()
     pixels = batch.points[..., :2] * size - 0.5
     pixels = (pixels @ A[:, :, :2].transpose(1, 2) + A[:, None, :, 2] + 0.5) / size

@@ -22,7 +22,7 @@ __all__ = ["Fly", "FlyingRows"]
 
 log = logging.getLogger(__name__)
 
-_FIRST_SEED: Final = 2**32
+_FIRST_SEED: Final = 2**33
 """Far from the seeds that people give: stored samples and these are never the same ones."""
 _RANK_STRIDE: Final = 2**40
 """Indices apart that the processes of a training begin at."""

@@ -54,6 +54,7 @@ class TrainReport:
         self._started = self._saved = self._row_from = time.monotonic()
         self._losses: list[dict[str, float]] = []
         self._scores: dict[str, float] = {}
+        self._has_told_settings = False
 
     def time_is_up(self) -> bool:
         """Whether the minutes given are over."""
@@ -92,9 +93,11 @@ class TrainReport:
 
     def _append(self, row: list[str]) -> None:
         path = self._out / "log.csv"
-        if not path.exists():
+        if not self._has_told_settings:  # a training that goes on may have others than before
             with replacing(self._out / "settings.json") as temporary:
                 temporary.write_text(json.dumps(self._settings.to_dict(), indent=1) + "\n")
+            self._has_told_settings = True
+        if not path.exists():
             with replacing(path) as temporary:
                 temporary.write_text(",".join(self._columns) + "\n")
         with path.open("a", newline="", encoding="utf-8") as file:

@@ -1,5 +1,6 @@
 """Samples for training: each shard is decoded once into an array file and memory-mapped."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ def row_values(sample: Sample) -> tuple[Any, ...]:
     return tuple(sample.camera.K if name == "K" else getattr(sample, name) for name in names)
 
 
+def _name_of(folder: Path) -> str:
+    """Of its own for each folder: shards of all folders have the same names."""
+    return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+
+
 class SampleStore:
     """All samples of one split in a folder of shards."""
 
@@ -54,11 +60,12 @@ class SampleStore:
         Args:
             folder: where `{split}-*.tar` are, or will be.
             size: pixels of the crops' side.
-            cache: where array files go. Default: `.cache` in the folder.
+            cache: where array files go, below it one folder for each folder of shards. Default:
+                `.cache` in the folder.
             population: whose samples are taken; array files hold those of both all the same.
         """
         self.folder, self.split, self.size, self.population = folder, split, size, population
-        self._cache = cache or folder / ".cache"
+        self._cache = folder / ".cache" if cache is None else cache / _name_of(folder)
         self._maps: dict[Path, Rows] = {}
         self._kept: dict[Path, npt.NDArray[np.int64]] = {}  # rows of the population
         self._starts = np.zeros(1, np.int64)

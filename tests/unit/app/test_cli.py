@@ -194,7 +194,7 @@ def test_a_demo_without_a_window_keeps_its_settings_beside_its_results(
 ):
     monkeypatch.setattr(engine.source_factory, "first_source_spec", lambda: "sample")
     monkeypatch.setattr(engine.source_factory, "open_source", lambda spec, model: FakeSource(3))
-    code, out, _ = n2f("demo", "--headless", "--out", tmp_path)
+    code, out, _ = n2f("demo", "--headless", "--normals", "none", "--out", tmp_path)
     assert code == 0
     assert str(tmp_path / "demo.json") in out.splitlines()
     record = json.loads((tmp_path / "demo.json").read_text())

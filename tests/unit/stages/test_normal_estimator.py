@@ -9,7 +9,7 @@ import pytest
 from engine.errors import AssetError
 from engine.frames import camera_from_focal, default_camera, view_from_crop
 from engine.stages.crop_geometry import FaceSquare, crop_matrix
-from engine.stages.normal_estimator import NormalEstimator
+from engine.stages.normal_estimator import NormalEstimator, _resized
 from engine.types import F32, FaceCrop
 from tests.onnx_files import disc, save_normal_net, sphere_normals
 
@@ -77,6 +77,18 @@ def test_the_crop_is_shrunk_by_averaging_and_its_matrix_with_it(net: Path) -> No
                   for m in (crop.crop_from_frame, found.crop_from_frame))  # fmt: skip
     np.testing.assert_allclose(big @ [-0.5, -0.5, 1], small @ [-0.5, -0.5, 1])
     np.testing.assert_allclose(big @ [95.5, 95.5, 1], small @ [31.5, 31.5, 1])
+
+
+def test_a_shrunk_crop_lies_where_one_cut_at_that_size_does() -> None:
+    # Training cuts at the network's size, the program at 192 px and shrinks.
+    square = FaceSquare(np.array([301.3, 222.7]), 217.9, 0.3)
+    live = FaceCrop(
+        np.zeros((192, 192, 3), np.uint8), crop_matrix(square, 192),
+        np.zeros((478, 2), np.float32), 1.0,
+    )  # fmt: skip
+    image, matrix = _resized(live, 128)
+    assert image.shape == (128, 128, 3)
+    np.testing.assert_allclose(matrix, crop_matrix(square, 128), atol=1e-9)
 
 
 def test_points_reach_the_network_in_shares_of_the_crop(tmp_path: Path) -> None:
@@ -188,6 +200,19 @@ def test_foreign_mask_and_head_frame_are_taken_as_they_are(tmp_path: Path) -> No
     assert found.view is None
     assert found.head is not None
     assert found.head[3, 4].tolist() == [1, 0, 0]
+
+
+def test_foreign_view_normals_are_not_turned(tmp_path: Path) -> None:
+    planes = np.zeros((3, SIZE, SIZE), np.float32)
+    planes[2] = 1
+    text = DESCRIPTION.replace('"cropview"', '"view"')
+    # The camera looks far past the crop: normals of a crop's own view would turn.
+    found = NormalEstimator(foreign(tmp_path, text, planes)).run(
+        oval_crop(), default_camera(4000, 3000)
+    )
+    assert found.head is None
+    assert found.view is not None
+    assert found.view[3, 4].tolist() == [0, 0, 1]
 
 
 def test_foreign_pictures_get_their_colours_and_range(tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def test_training_goes_on_where_it_stopped(ball_folder: Path, tmp_path: Path):
     assert (before["step"], after["step"]) == (4, 8)
     assert after["epoch"] > before["epoch"]
     assert [row["step"] for row in rows(out)] == ["2", "4", "6", "8"]
-    assert json.loads((out / "settings.json").read_text())["widths"] == [8, 16, 16, 16]
+    told = json.loads((out / "settings.json").read_text())
+    assert (told["widths"], told["steps"]) == ([8, 16, 16, 16], 8)
 
 
 def test_the_same_seed_trains_the_same(ball_folder: Path, tmp_path: Path):
@@ -95,6 +96,15 @@ def test_new_shards_are_taken_in_and_old_ones_decoded_once(tmp_path: Path):
         assert np.array_equal(row["image"], sample.image)
         assert np.array_equal(row["points"], sample.points)
         assert np.array_equal(row["K"], sample.camera.K)
+
+
+def test_folders_that_share_a_cache_keep_their_own_samples(tmp_path: Path):
+    for first, name in enumerate(("a", "b")):
+        write_balls(tmp_path / name, "train", 1, first=first)
+    for first, name in enumerate(("a", "b")):
+        store = SampleStore(tmp_path / name, "train", 32, tmp_path / "cache")
+        store.refresh()
+        assert np.array_equal(store.read(np.array([0]))[0]["image"], ball_sample(first).image)
 
 
 def test_a_folder_without_shards_is_named(tmp_path: Path):

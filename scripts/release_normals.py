@@ -1,0 +1,90 @@
+"""Put a trained normal network into assets/, with the figures of its evaluation.
+
+python scripts/release_normals.py NET.onnx --weights run/weights.npz --evaluation eval/summary.json
+
+The evaluation must be of that very file (scripts/evaluate_normals.py). A network that is there
+already is replaced only by one that is better on the validation samples, or with --replace.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from engine.errors import EngineError
+from engine.files import replacing
+from engine.io.assets import load_manifest, sha256_of
+from engine.io.manifest_write import record_asset
+
+ASSETS = Path("assets")
+GRAPH, WEIGHTS = "normals.onnx", "normals_weights.npz"
+SOURCE = (
+    "synthetic faces drawn by n2fnet from USC ICT Face Model Light (MIT), MakeHuman (CC0) and Poly "
+    "Haven (CC0); topology of MediaPipe's face mesh (Apache-2.0)"
+)
+NOTICE = (
+    "Trained on heads derived from ICT Face Model Light, Copyright (c) 2020 USC Institute for "
+    "Creative Technologies."
+)
+KEPT = (
+    "head_median_deg", "head_mean_deg", "view_median_deg", "view_mean_deg", "mask_iou",
+    "rotation_median_deg", "n",
+)  # fmt: skip
+
+
+def main() -> int:
+    options = _options()
+    try:
+        figures = _figures(options.evaluation, sha256_of(options.graph))
+        known = {a.file: a for a in load_manifest(ASSETS)}
+        if GRAPH in known and not options.replace:
+            _check_better(known[GRAPH].figures, figures)
+        for file, name in ((options.graph, GRAPH), (options.weights, WEIGHTS)):
+            with replacing(ASSETS / name) as temporary:
+                shutil.copyfile(file, temporary)
+            record_asset(
+                ASSETS / name,
+                licence="CC-BY-4.0",
+                source=SOURCE,
+                command="see docs/training.md",
+                notice=NOTICE,
+                figures=figures if name == GRAPH else {},
+            )
+    except (EngineError, ValueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{json.dumps(figures, indent=2)}\n")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("graph", type=Path, help="the exported network")
+    parser.add_argument("--weights", type=Path, required=True, help="what it was exported from")
+    parser.add_argument("--evaluation", type=Path, required=True, help="summary.json")
+    parser.add_argument("--replace", action="store_true", help="whatever the figures")
+    return parser.parse_args()
+
+
+def _figures(path: Path, graph_hash: str) -> dict[str, float]:
+    """The figures of the evaluated network with that hash, rounded."""
+    networks = json.loads(path.read_text(encoding="utf-8"))["networks"]
+    for network in networks:
+        if network["sha256"] == graph_hash:
+            return {name: round(float(network["all"][name]), 4) for name in KEPT}
+    raise ValueError(f"{path} is not an evaluation of this graph; run scripts/evaluate_normals.py")
+
+
+def _check_better(old: dict[str, float | int | str], new: dict[str, float]) -> None:
+    names = ("head_mean_deg", "view_mean_deg")
+    before, after = (sum(float(f[name]) for name in names) for f in (old, new))
+    if after >= before:
+        raise ValueError(
+            f"head and view mean errors add up to {after:.3f} deg, those in assets to "
+            f"{before:.3f} deg; pass --replace to put it there all the same"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
