@@ -17,8 +17,9 @@ from engine.frames import crop_camera, project
 from engine.render.context import headless_context
 from engine.render.renderer import MeshRenderer
 from engine.stages.crop_geometry import FaceSquare, crop_matrix, face_square
+from engine.stages.face_cropper import CropConfig
 from engine.stages.weak_perspective import crop_pose, face_anchor
-from engine.synth.crop_maps import CROP_MARGIN, draw_crop
+from engine.synth.crop_maps import draw_crop
 from engine.synth.head_labels import face_classes, face_parts
 from engine.synth.live_points import modelled_points, true_points
 from engine.synth.natural_faces import natural_faces
@@ -142,16 +143,16 @@ class HeadMapMaker:
         self._ctx.release()
 
     def _draw(self, rng: np.random.Generator) -> _Drawn:
-        person = draw_person(rng, self._head)
+        person = draw_person(rng, self._head, self._split)
         posed = self._poser.pose(person)
         placement = draw_placement(rng)
         side = self.size * _OVERSAMPLED
         if self._has_all_points:
             truth = true_points(self._head.model, posed, placement)
-            crop = draw_crop(rng, modelled_points(rng, truth), side)
+            square = draw_crop(rng, modelled_points(rng, truth))
         else:
-            crop = crop_matrix(self._square(posed, placement), side)
-        return _Drawn(person, posed, placement, crop)
+            square = self._square(posed, placement)
+        return _Drawn(person, posed, placement, crop_matrix(square, side))
 
     def _square(self, posed: PosedPerson, placement: Placement) -> FaceSquare:
         """The crop around a head that knows few of MediaPipe's points: around its face."""
@@ -160,7 +161,9 @@ class HeadMapMaker:
         for own, ibug in _EYE_CORNERS.items():
             points[own] = posed.landmarks[ibug]
         view = points @ placement.R.T + placement.t
-        return face_square(project(view, placement.camera.K).astype(np.float32), CROP_MARGIN)
+        return face_square(
+            project(view, placement.camera.K).astype(np.float32), CropConfig().margin
+        )
 
 
 def _mean_normals(model: HeadModel) -> F32:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +13,7 @@ from engine.errors import AssetError, CaptureError
 from engine.flame.model import HeadModel
 from engine.frames import crop_camera, view_from_crop
 from engine.io.image import load_image
+from engine.stages.crop_picture import resized_square
 from engine.stages.weak_perspective import face_anchor
 from engine.synth.map_files import MapInfo, begin_folder, rows_path, write_rows
 from engine.synth.predicted_maps import row_of
@@ -85,9 +85,7 @@ def real_row(fit: Reconstruction, anchor: F64, map_px: int) -> Rows:
         raise AssetError("fits need normals in the head frame and in the view frame")
     size = len(seen.mask)
     turn = view_from_crop(fit.camera, seen.crop_from_frame, size).astype(np.float32)
-    image = fit.crop.image
-    if len(image) != size:
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    image = resized_square(fit.crop.image, size)
     maps = (seen.head, seen.view @ turn, seen.mask, seen.confidence)
     camera = crop_camera(fit.camera, seen.crop_from_frame, size)
     return row_of(maps, image, fit.params, camera, anchor, map_px)
