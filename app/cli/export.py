@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from app.cli.options import ModelOption
+
 __all__ = ["Precision", "export_app"]
 
 
@@ -24,7 +26,7 @@ export_app = typer.Typer(
 
 @export_app.callback()
 def _group() -> None:
-    """One command so far; the callback keeps its name on the command line."""
+    """Its commands' common parent."""
 
 
 @export_app.command()
@@ -68,4 +70,29 @@ def normals(
     samples = spread_samples(data, "train", n_samples) if data is not None else ()
     model_id = sha256_of(asset_path("openhead.npz"))
     parity = export_normals(checkpoint, out, model_id, precision.value, samples)
+    typer.echo(f"{out}: {asdict(parity)}")
+
+
+@export_app.command()
+def n2fnet(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="checkpoint.pt or weights.npz.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE.onnx", help="Where the network goes.")],
+    model: ModelOption = None,
+) -> None:
+    """Write N2FNet, and check it in ONNX Runtime against torch.
+
+    Nothing is written where the two differ, or where the weights are for another head model.
+    """
+    from dataclasses import asdict
+
+    from engine.errors import ProviderError
+    from engine.head_choice import chosen_head_model
+
+    try:
+        from engine.training.export_n2fnet import export_n2fnet
+    except ModuleNotFoundError as error:
+        raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
+    parity = export_n2fnet(checkpoint, out, chosen_head_model(model))
     typer.echo(f"{out}: {asdict(parity)}")

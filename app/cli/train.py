@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.options import PackOption, announced_pack
+from app.cli.train_n2fnet import n2fnet
 
 __all__ = ["train_app"]
 
@@ -17,7 +18,10 @@ train_app = typer.Typer(
 
 @train_app.callback()
 def _group() -> None:
-    """One command so far; the callback keeps its name on the command line."""
+    """Its commands' common parent."""
+
+
+train_app.command("n2fnet")(n2fnet)
 
 
 @train_app.command()

@@ -1,9 +1,7 @@
 """From trained weights to the ONNX file that the program runs, checked in ONNX Runtime."""
 
-import logging
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from engine.errors import ModelContractError, ProviderError
+from engine.errors import ModelContractError
 from engine.files import replacing
 from engine.stages.mediapipe_mesh import canonical_vertices
 from engine.stages.onnx_session import OnnxSession
@@ -24,6 +21,7 @@ from engine.training.checkpoint import load_into, make_net, read_weights
 from engine.training.graph_precision import Precision, to_half, to_int8
 from engine.training.normal_metrics import angular_error_deg
 from engine.training.normal_net import ExportedNormalNet
+from engine.training.onnx_graph import fold_norms, write_graph
 from engine.training.settings import NormalTrainSettings
 from engine.types import N_MEDIAPIPE
 
@@ -33,7 +31,6 @@ OUTPUTS = ("head", "view", "confidence", "parsing", "mask")
 """Of the graph, in the order of ExportedNormalNet."""
 
 _INPUTS = ("image", "points")
-_OPSET = 18
 _N_CHECKED = 8
 
 _MOST_NORMAL_DEG = 0.1  # mean; float32 sums in another order make hundredths at most
@@ -119,19 +116,6 @@ def export_normals(
     return parity
 
 
-def fold_norms(module: nn.Module) -> None:
-    """Put batch normalisation into the convolution before it, in place, in evaluation mode."""
-    previous = None
-    for name, child in list(module.named_children()):
-        if isinstance(child, nn.BatchNorm2d) and previous is not None:
-            setattr(module, previous, fuse_conv_bn_eval(getattr(module, previous), child))
-            setattr(module, name, nn.Identity())
-            previous = None
-        else:
-            fold_norms(child)
-            previous = name if isinstance(child, nn.Conv2d) else None
-
-
 def _metadata(settings: NormalTrainSettings, model_id: str) -> dict[str, str]:
     return {
         "kind": "n2fnet normal network",
@@ -149,46 +133,9 @@ def _metadata(settings: NormalTrainSettings, model_id: str) -> dict[str, str]:
 def _write_graph(
     net: nn.Module, settings: NormalTrainSettings, path: Path, metadata: dict[str, str]
 ) -> None:
-    try:
-        import onnx
-    except ImportError as error:
-        raise ProviderError(f"onnx cannot be imported ({error}); install n2fnet[train]") from error
     image = torch.zeros(1, settings.size_px, settings.size_px, 3, dtype=torch.uint8)
     points = torch.from_numpy(_face_points())[None]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(
-            net,
-            (image, points),
-            path,
-            dynamo=True,
-            opset_version=_OPSET,
-            input_names=_INPUTS,
-            output_names=[f"contract_{name}" for name in OUTPUTS],
-            external_data=False,
-            verbose=False,
-        )
-    model = onnx.load(path)
-    _rename_outputs(model.graph)
-    onnx.helper.set_model_props(model, metadata)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-
-
-def _rename_outputs(graph: Any) -> None:  # noqa: ANN401  (onnx has no types)
-    """Give outputs their names; the exporter calls values inside `view` as well."""
-
-    def renamed(name: str) -> str:
-        if name.startswith("contract_"):
-            return name.removeprefix("contract_")
-        return f"inner_{name}" if name in OUTPUTS else name
-
-    for node in graph.node:
-        node.input[:] = [renamed(name) for name in node.input]
-        node.output[:] = [renamed(name) for name in node.output]
-    for value in (*graph.output, *graph.value_info, *graph.initializer):
-        value.name = renamed(value.name)
+    write_graph(net, dict(zip(_INPUTS, (image, points), strict=True)), OUTPUTS, path, metadata)
 
 
 def check_parity(net: nn.Module, path: Path, size: int, seed: int = 0) -> Parity:

@@ -5,11 +5,11 @@ import json
 import logging
 import time
 from pathlib import Path
+from typing import Any, Protocol
 
 from engine.files import replacing
-from engine.training.settings import NormalTrainSettings
 
-__all__ = ["COLUMNS", "TrainReport"]
+__all__ = ["ReportSettings", "TrainReport"]
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +18,37 @@ _SCORES = (
     "head_mean_deg", "head_median_deg", "view_mean_deg", "view_median_deg", "mask_iou",
     "rotation_median_deg",
 )  # fmt: skip
-COLUMNS = ("step", "minutes", "lr", "samples_per_s", *_LOSSES, *_SCORES)
-"""Of log.csv; losses are means since the row before, scores are there where it was validated."""
+
+
+class ReportSettings(Protocol):
+    """What a report needs of a training's settings."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def checkpoint_minutes(self) -> float: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
 
 
 class TrainReport:
-    """Keeps the time and the means of losses; appends rows to OUT/log.csv."""
+    """Keeps the time and the means of losses; appends rows to OUT/log.csv.
 
-    def __init__(self, settings: NormalTrainSettings, out: Path, max_minutes: float) -> None:
+    Losses are means since the row before; scores are there where it was validated.
+    """
+
+    def __init__(
+        self,
+        settings: ReportSettings,
+        out: Path,
+        max_minutes: float,
+        losses: tuple[str, ...] = _LOSSES,
+        scores: tuple[str, ...] = _SCORES,
+    ) -> None:
+        """losses, scores: names of the log's columns."""
+        self._names = losses
+        self._columns = ("step", "minutes", "lr", "samples_per_s", *losses, *scores)
         self.last_scores: dict[str, float] = {}
         self._settings, self._out, self._max_minutes = settings, out, max_minutes
         self._started = self._saved = self._row_from = time.monotonic()
@@ -61,10 +84,10 @@ class TrainReport:
             "minutes": (now - self._started) / 60,
             "lr": lr,
             "samples_per_s": n * self._settings.batch_size / max(now - self._row_from, 1e-9),
-            **{name: sum(x[name] for x in self._losses) / n for name in _LOSSES},
+            **{name: sum(x[name] for x in self._losses) / n for name in self._names},
             **self._scores,
         }
-        self._append([f"{values[name]:.6g}" if name in values else "" for name in COLUMNS])
+        self._append([f"{values[name]:.6g}" if name in values else "" for name in self._columns])
         log.info("%s", {name: round(value, 4) for name, value in values.items()})
         self._losses, self._scores, self._row_from = [], {}, now
 
@@ -76,6 +99,6 @@ class TrainReport:
             self._has_told_settings = True
         if not path.exists():
             with replacing(path) as temporary:
-                temporary.write_text(",".join(COLUMNS) + "\n")
+                temporary.write_text(",".join(self._columns) + "\n")
         with path.open("a", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerow(row)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.training.launch import Launch
-from engine.training.sample_store import Rows, SampleStore
+from engine.training.sample_store import Rows
 
-__all__ = ["Progress", "RowSource", "StoredRows"]
+__all__ = ["Progress", "RowSource", "Store", "StoredRows"]
 
 
 @dataclass(slots=True)
@@ -18,6 +19,16 @@ class Progress:
 
     epoch: int = 0  # of a folder of shards
     next_index: int = 0  # of samples made on the fly
+
+
+class Store(Protocol):
+    """Rows in files, such as `SampleStore`."""
+
+    def __len__(self) -> int: ...
+
+    def refresh(self, *, may_write: bool = True) -> int: ...
+
+    def read(self, indices: npt.NDArray[np.integer[Any]]) -> Rows: ...
 
 
 class RowSource(Protocol):
@@ -38,7 +49,7 @@ class RowSource(Protocol):
 class StoredRows:
     """A folder of shards, in a new order, and with new shards, in each epoch."""
 
-    def __init__(self, store: SampleStore, batch_size: int, seed: int, on: Launch) -> None:
+    def __init__(self, store: Store, batch_size: int, seed: int, on: Launch) -> None:
         """Decode the shards: the first process does it for all.
 
         Raises: AssetError: if there are none or one cannot be used.

@@ -6,13 +6,10 @@ Goes on from its checkpoint where the output folder has one, and takes in new sh
 import copy
 import logging
 import math
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -33,10 +30,12 @@ from engine.training.fly import Fly, FlyingRows
 from engine.training.launch import Alone, Launch
 from engine.training.normal_losses import NormalLosses, normal_losses
 from engine.training.normal_net import NormalNet
+from engine.training.optimising import decay_groups, follow, learning_rate
 from engine.training.report import TrainReport
 from engine.training.row_source import Progress, RowSource, StoredRows
 from engine.training.sample_store import SampleStore
 from engine.training.settings import NormalTrainSettings
+from engine.training.stop_signals import stop_signals
 from engine.training.validate import validate
 
 __all__ = ["TrainPaths", "train_normals"]
@@ -87,7 +86,7 @@ def train_normals(
     source, val = _source(settings, paths, on), _validation(settings, paths, on)
     state = _start(settings, paths, on)
     report = TrainReport(settings, paths.out, max_minutes)
-    with _stop_signals() as signals, closing(source):
+    with stop_signals() as signals, closing(source):
 
         def should_stop() -> bool:  # alone; several processes stop after the same step
             return on.n_ranks == 1 and (bool(signals) or report.time_is_up())
@@ -102,7 +101,7 @@ def train_normals(
                 if val is not None and (last or state.step % settings.val_every == 0):
                     report.scores(validate(state.ema, val, settings.n_val, settings.bf16))
                 if last or state.step % settings.log_every == 0:
-                    report.write_row(state.step, _learning_rate(settings, state.step))
+                    report.write_row(state.step, _rate(settings, state.step))
                 if last or report.checkpoint_is_due():
                     _save(state, settings, paths.out)
             if last:
@@ -144,7 +143,7 @@ def _start(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> _Sta
         load_into(net, read_weights(paths.init)[0], paths.init)
     net = net.to(on.device, memory_format=torch.channels_last)
     ema = copy.deepcopy(net).eval().requires_grad_(False)
-    plain = torch.optim.AdamW(_decay_groups(net, settings.weight_decay), lr=settings.lr)
+    plain = torch.optim.AdamW(decay_groups(net, settings.weight_decay), lr=settings.lr)
     if resumed is not None:
         load_into(ema, resumed["ema"], checkpoint)
         plain.load_state_dict(resumed["optimiser"])
@@ -164,13 +163,6 @@ def _check_same_net(new: NormalTrainSettings, old: NormalTrainSettings, path: Pa
                 f"{path} has {name} {getattr(old, name)}, the settings {getattr(new, name)}; "
                 "use the same settings, or another output folder"
             )
-
-
-def _decay_groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay pulls at matrices and kernels, not at biases and norms."""
-    big = [p for p in net.parameters() if p.ndim > 1]
-    small = [p for p in net.parameters() if p.ndim <= 1]
-    return [{"params": big, "weight_decay": decay}, {"params": small, "weight_decay": 0.0}]
 
 
 def _batches(
@@ -195,7 +187,7 @@ def _learn(
     """One step; returns the loss, its parts and the gradient's length before clipping."""
     state.prepared.train()
     for group in state.optimiser.param_groups:
-        group["lr"] = _learning_rate(settings, state.step)
+        group["lr"] = _rate(settings, state.step)
     image = batch.image.contiguous(memory_format=torch.channels_last)
     with torch.autocast(on.device.type, torch.bfloat16, enabled=settings.bf16):
         out = state.prepared(image, batch.points)
@@ -208,7 +200,7 @@ def _learn(
         log.warning("step %d: the gradient is not finite; left out", state.step)
     else:
         state.optimiser.step()
-        _follow(state.ema, state.net, min(settings.ema_decay, (1 + state.step) / (10 + state.step)))
+        follow(state.ema, state.net, min(settings.ema_decay, (1 + state.step) / (10 + state.step)))
     return _numbers(losses) | {"loss": float(loss.detach()), "gradient": float(gradient)}
 
 
@@ -216,21 +208,9 @@ def _numbers(losses: NormalLosses) -> dict[str, float]:
     return {f.name: float(getattr(losses, f.name).detach()) for f in fields(losses)}
 
 
-@torch.no_grad()
-def _follow(ema: nn.Module, net: nn.Module, decay: float) -> None:
-    """Move the running mean of weights, and of the norms' statistics, towards the network's."""
-    means, values = ema.state_dict(), net.state_dict()
-    floats = [name for name, value in values.items() if value.is_floating_point()]
-    torch._foreach_lerp_([means[n] for n in floats], [values[n] for n in floats], 1 - decay)
-
-
-def _learning_rate(settings: NormalTrainSettings, step: int) -> float:
-    """Up in a line, down by half a cosine."""
-    if step < settings.warmup_steps:
-        return settings.lr * (step + 1) / settings.warmup_steps
-    share = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
-    fall = 0.5 + 0.5 * math.cos(math.pi * min(1.0, share))
-    return settings.lr_end + (settings.lr - settings.lr_end) * fall
+def _rate(settings: NormalTrainSettings, step: int) -> float:
+    s = settings
+    return learning_rate(step, s.steps, s.warmup_steps, s.lr, s.lr_end)
 
 
 def _save(state: _State, settings: NormalTrainSettings, out: Path) -> None:
@@ -243,22 +223,3 @@ def _save(state: _State, settings: NormalTrainSettings, out: Path) -> None:
     }
     save_checkpoint(out / "checkpoint.pt", content, settings)
     write_weights(out / "weights.npz", state.ema.state_dict(), settings)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Signals to stop that have come, kept in a list in place of ending the process."""
-    came: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,124 @@
+"""`n2f train n2fnet`: from normal maps to a head model's parameters."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.options import ModelOption
+
+__all__ = ["n2fnet"]
+
+
+def n2fnet(
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for checkpoint.pt, weights.npz, log.csv, and maps that are made; training "
+            "goes on where a checkpoint is there."
+        ),
+    ],
+    model: ModelOption = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="baseline, two-stage, finetuned, noseg, rgb, drawn, or a TOML file. Default: "
+            "two-stage with --shards or --predicted, else drawn.",
+        ),
+    ] = None,
+    drawn: Annotated[
+        Path | None,
+        typer.Option(help="Folder of drawn maps. Default: OUT/drawn, drawn now as far as needed."),
+    ] = None,
+    draw: Annotated[
+        int, typer.Option(min=1, help="How many are drawn, 33 kB each, and a fiftieth to validate.")
+    ] = 50_000,
+    shards: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of train-*.tar and val-*.tar from n2f synth; what --normals sees in them "
+            "goes to OUT/predicted."
+        ),
+    ] = None,
+    normals: Annotated[
+        Path | None, typer.Option(help="Normal network, ONNX. Default: the bundled one.")
+    ] = None,
+    predicted: Annotated[
+        Path | None, typer.Option(help="Folder of predicted maps, in place of --shards.")
+    ] = None,
+    real: Annotated[
+        Path | None, typer.Option(help="Folder of maps of real faces with fitted parameters.")
+    ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(help="finetune: the configuration finetuned, on --data and --init."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of photos for --stage finetune; they are fitted first."),
+    ] = None,
+    val: Annotated[
+        Path | None,
+        typer.Option(help="Folder of val-*.npy. Default: predicted maps, else drawn ones."),
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="Weights to start from, .pt or .npz. Default: random.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that draw. Default: one a processor.")
+    ] = None,
+    max_minutes: Annotated[
+        float, typer.Option(min=0, help="Stop, and save, after this many minutes. Default: never.")
+    ] = float("inf"),
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads. Default: one for each core.")
+    ] = None,
+    devices: Annotated[
+        int, typer.Option(min=1, help="Processes, or graphics cards; more than 1 needs Fabric.")
+    ] = 1,
+    strategy: Annotated[
+        str, typer.Option(help="How several share the work: auto, or ddp and others of Fabric.")
+    ] = "auto",
+    accelerator: Annotated[
+        str, typer.Option(help="cpu, cuda or mps; other than cpu needs Fabric.")
+    ] = "cpu",
+) -> None:
+    """Train N2FNet for a head model.
+
+    Prints the scores of the last validation as JSON. Ctrl-C or SIGTERM saves and ends.
+    """
+    from engine.errors import ProviderError
+    from engine.head_choice import chosen_head_model
+
+    if shards is not None and predicted is not None:
+        raise typer.BadParameter("give either --shards or --predicted")
+    if stage not in (None, "finetune"):
+        raise typer.BadParameter(f"{stage!r}; there is: finetune", param_hint="--stage")
+    if stage == "finetune":
+        if init is None or (data is None and real is None):
+            raise typer.BadParameter("--stage finetune needs --init WEIGHTS and --data FOLDER")
+        config = config or "finetuned"
+    elif data is not None:
+        raise typer.BadParameter("--data goes with --stage finetune; samples come by --shards")
+    try:
+        from engine.training.launch import launch
+        from engine.training.n2f_maps import MapSources, prepare_maps
+        from engine.training.n2f_settings import read_n2f_settings
+        from engine.training.train_n2fnet import N2FPaths, train_n2fnet
+    except ModuleNotFoundError as error:
+        raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
+    has_predicted = shards is not None or predicted is not None
+    settings = read_n2f_settings(config or ("two-stage" if has_predicted else "drawn"))
+    head = chosen_head_model(model)
+    on = launch(devices, strategy, accelerator, threads)
+    sources = MapSources(drawn, draw, shards, normals, predicted, real, data, val)
+    if on.rank == 0:
+        prepare_maps(settings, head, sources, out, workers)
+    on.wait()
+    folders, val_folder = sources.folders(settings, out)
+    paths = N2FPaths(folders, out, val_folder, init)
+    scores = train_n2fnet(settings, head, paths, on, max_minutes=max_minutes)
+    if on.rank == 0:
+        typer.echo(json.dumps(scores))

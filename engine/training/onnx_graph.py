@@ -1,0 +1,82 @@
+"""Writes networks as ONNX graphs, with the names of inputs and outputs that the program expects."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from engine.errors import ProviderError
+
+__all__ = ["fold_norms", "write_graph"]
+
+_OPSET = 18
+
+
+def write_graph(
+    net: nn.Module,
+    inputs: Mapping[str, Tensor],
+    outputs: tuple[str, ...],
+    path: Path,
+    metadata: dict[str, str],
+) -> None:
+    """Args:
+        inputs: examples by name, in the order in which the network takes them; shapes are fixed.
+        outputs: names, in the order in which the network gives them.
+    Raises: ProviderError: if onnx is missing.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ProviderError(f"onnx cannot be imported ({error}); install n2fnet[train]") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            net,
+            tuple(inputs.values()),
+            path,
+            dynamo=True,
+            opset_version=_OPSET,
+            input_names=list(inputs),
+            output_names=[f"contract_{name}" for name in outputs],
+            external_data=False,
+            verbose=False,
+        )
+    model = onnx.load(path)
+    _rename_outputs(model.graph, outputs)
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _rename_outputs(graph: Any, outputs: tuple[str, ...]) -> None:  # noqa: ANN401
+    """Give outputs their names; the exporter calls values inside the same as well."""
+
+    def renamed(name: str) -> str:
+        if name.startswith("contract_"):
+            return name.removeprefix("contract_")
+        return f"inner_{name}" if name in outputs else name
+
+    for node in graph.node:
+        node.input[:] = [renamed(name) for name in node.input]
+        node.output[:] = [renamed(name) for name in node.output]
+    for value in (*graph.output, *graph.value_info, *graph.initializer):
+        value.name = renamed(value.name)
+
+
+def fold_norms(module: nn.Module) -> None:
+    """Put batch normalisation into the convolution before it, in place, in evaluation mode."""
+    previous = None
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and previous is not None:
+            setattr(module, previous, fuse_conv_bn_eval(getattr(module, previous), child))
+            setattr(module, name, nn.Identity())
+            previous = None
+        else:
+            fold_norms(child)
+            previous = name if isinstance(child, nn.Conv2d) else None

@@ -1,0 +1,205 @@
+"""Training of N2FNet: one readable loop over the stages of its settings.
+
+Goes on from its checkpoint where the output folder has one.
+"""
+
+import copy
+import logging
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.errors import AssetError
+from engine.flame.model import HeadModel
+from engine.synth.map_files import MapStore
+from engine.training.checkpoint import (
+    load_checkpoint,
+    load_into,
+    read_weights,
+    save_checkpoint,
+    write_weights,
+)
+from engine.training.face_mesh import FaceMesh
+from engine.training.launch import Alone, Launch
+from engine.training.n2f_batch import N2FBatch
+from engine.training.n2f_data import MapFolders, N2FSource
+from engine.training.n2f_losses import N2FLosses, n2f_losses
+from engine.training.n2f_settings import N2FSettings
+from engine.training.n2f_validate import SCORES, validate_n2fnet
+from engine.training.n2f_weights import N2FNET, N2FRecipe
+from engine.training.n2fnet import N2FNet
+from engine.training.optimising import decay_groups, follow, learning_rate
+from engine.training.report import TrainReport
+from engine.training.row_source import Progress
+from engine.training.stop_signals import stop_signals
+
+__all__ = ["N2FPaths", "train_n2fnet"]
+
+log = logging.getLogger(__name__)
+
+_COLUMNS = ("loss", *N2FLosses._fields, "gradient")
+
+
+@dataclass(frozen=True, slots=True)
+class N2FPaths:
+    """Where a training reads and writes."""
+
+    folders: MapFolders
+    out: Path  # checkpoint.pt, weights.npz, log.csv, settings.json; weights of each stage
+    val: Path | None = None  # folder of val-*.npy; None: nothing is validated
+    init: Path | None = None  # weights to start from: .pt or .npz
+
+
+@dataclass(slots=True)
+class _State:
+    net: N2FNet  # the one that learns; `prepared` is it, wrapped for several processes
+    ema: N2FNet
+    prepared: Any
+    optimiser: Any
+    step: int = 0
+
+
+def train_n2fnet(
+    settings: N2FSettings,
+    model: HeadModel,
+    paths: N2FPaths,
+    launched: Launch | None = None,
+    *,
+    max_minutes: float = math.inf,
+) -> dict[str, float]:
+    """Train through all stages, until the time is up, or SIGTERM or SIGINT comes.
+
+    Returns: the scores of the last validation, see `n2f_validate.SCORES`; empty without samples.
+    Raises: AssetError: if maps, weights or the checkpoint cannot be used. ModelContractError: if
+        weights are for another head model. OutputError.
+    """
+    on = launched or Alone()
+    if not settings.stages:
+        raise AssetError(f"settings {settings.name} have no stages; add [[stages]] to the file")
+    torch.manual_seed(settings.seed)
+    recipe = N2FRecipe.of(settings, model)
+    source = N2FSource(settings, paths.folders, model.model_id, on)
+    val = _validation(paths, model)
+    state = _start(recipe, model, paths, source, on)
+    mesh = FaceMesh(model).to(on.device)
+    report = TrainReport(recipe, paths.out, max_minutes, _COLUMNS, SCORES)
+    with stop_signals() as signals:
+
+        def should_stop() -> bool:
+            return bool(signals) or report.time_is_up()
+
+        while state.step < settings.steps:
+            batch = source.batch(state.step, lambda: False).to(on.device)
+            report_on = _learn(state, batch, mesh, settings, on)
+            stage, done = settings.stage_at(state.step)
+            state.step += 1
+            last = on.any_of(should_stop()) or state.step >= settings.steps
+            if on.rank == 0:
+                report.count(report_on)
+                if val is not None and (last or state.step % settings.val_every == 0):
+                    report.scores(validate_n2fnet(state.ema, val, model, settings.n_val))
+                if last or state.step % settings.log_every == 0:
+                    report.write_row(state.step, _rate(settings, state.step - 1))
+                if done + 1 == stage.steps:
+                    write_weights(
+                        paths.out / f"weights-{stage.name}.npz", state.ema.state_dict(), recipe
+                    )
+                if last or report.checkpoint_is_due():
+                    _save(state, recipe, source, paths.out)
+            if last:
+                break
+    on.wait()
+    return report.last_scores
+
+
+def _validation(paths: N2FPaths, model: HeadModel) -> MapStore | None:
+    if paths.val is None:
+        log.warning("no folder of val-*.npy: nothing to validate on")
+        return None
+    store = MapStore(paths.val, "val", model.model_id)
+    store.refresh()
+    return store
+
+
+def _start(
+    recipe: N2FRecipe, model: HeadModel, paths: N2FPaths, source: N2FSource, on: Launch
+) -> _State:
+    """A new state, from weights if there are any, or that of the checkpoint."""
+    checkpoint = paths.out / "checkpoint.pt"
+    resumed = load_checkpoint(checkpoint, N2FNET) if checkpoint.exists() else None
+    net = recipe.make_net()
+    if resumed is not None:
+        resumed["settings"].check_model(model, checkpoint)
+        _check_same(recipe.settings, resumed["settings"].settings, checkpoint)
+        load_into(net, resumed["net"], checkpoint)
+    elif paths.init is not None:
+        weights, theirs = read_weights(paths.init, N2FNET)
+        theirs.check_model(model, paths.init)
+        load_into(net, weights, paths.init)
+    net = net.to(on.device, memory_format=torch.channels_last)
+    ema = copy.deepcopy(net).eval().requires_grad_(False)
+    plain = torch.optim.AdamW(decay_groups(net, recipe.settings.weight_decay))
+    if resumed is not None:
+        load_into(ema, resumed["ema"], checkpoint)
+        plain.load_state_dict(resumed["optimiser"])
+        for name, progress in resumed["progress"].items():
+            source.progress[name] = Progress(progress["epoch"] + 1, progress["next_index"])
+        log.info("going on from step %d of %s", resumed["step"], checkpoint)
+    prepared, optimiser = on.prepare(net, plain)
+    return _State(net, ema, prepared, optimiser, resumed["step"] if resumed else 0)
+
+
+def _check_same(new: N2FSettings, old: N2FSettings, path: Path) -> None:
+    names = ("inputs", "trunk_px", "widths", "blocks", "grid_width", "hidden", "n_passes")
+    for name in names:
+        if getattr(new, name) != getattr(old, name):
+            raise AssetError(
+                f"{path} has {name} {getattr(old, name)}, the settings {getattr(new, name)}; "
+                "use the same settings, or another output folder"
+            )
+
+
+def _learn(
+    state: _State, batch: N2FBatch, mesh: FaceMesh, settings: N2FSettings, on: Launch
+) -> dict[str, float]:
+    """One step; returns the loss, its parts and the gradient's length before clipping."""
+    stage, _ = settings.stage_at(state.step)
+    state.prepared.train()
+    for group in state.optimiser.param_groups:
+        group["lr"] = _rate(settings, state.step)
+    maps = batch.maps(settings.inputs).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(on.device.type, torch.bfloat16, enabled=settings.bf16):
+        out = state.prepared(maps)
+    losses = n2f_losses(out, batch, mesh, stage.weights)
+    loss = losses.total(stage.weights)
+    state.optimiser.zero_grad(set_to_none=True)
+    on.backward(loss)
+    gradient = nn.utils.clip_grad_norm_(state.net.parameters(), settings.clip_norm)
+    if not torch.isfinite(gradient):
+        log.warning("step %d: the gradient is not finite; left out", state.step)
+    else:
+        state.optimiser.step()
+        follow(state.ema, state.net, min(settings.ema_decay, (1 + state.step) / (10 + state.step)))
+    parts = {name: float(value.detach()) for name, value in losses._asdict().items()}
+    return parts | {"loss": float(loss.detach()), "gradient": float(gradient)}
+
+
+def _rate(settings: N2FSettings, step: int) -> float:
+    stage, done = settings.stage_at(step)
+    return learning_rate(done, stage.steps, stage.warmup_steps, stage.lr, stage.lr_end)
+
+
+def _save(state: _State, recipe: N2FRecipe, source: N2FSource, out: Path) -> None:
+    content = {
+        "net": state.net.state_dict(),
+        "ema": state.ema.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "step": state.step,
+        "progress": {name: asdict(progress) for name, progress in source.progress.items()},
+    }
+    save_checkpoint(out / "checkpoint.pt", content, recipe, N2FNET)
+    write_weights(out / "weights.npz", state.ema.state_dict(), recipe)
