@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.training.conv_blocks import Conv, Residual
 from engine.training.n2f_settings import INPUTS, N2FSettings
 from engine.training.rotation6d import matrix_from_6d
 
@@ -47,26 +48,6 @@ class N2FOutputs(NamedTuple):
         return dict(zip(GROUPS, self.log_variance.split(n, dim=1), strict=True))
 
 
-class _Conv(nn.Sequential):
-    def __init__(self, n_in: int, n_out: int, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(n_out),
-            nn.ReLU(inplace=True),
-        )
-
-
-class _Residual(nn.Module):
-    def __init__(self, n: int) -> None:
-        super().__init__()
-        self.first = _Conv(n, n)
-        self.conv = nn.Conv2d(n, n, 3, 1, 1, bias=False)
-        self.norm = nn.BatchNorm2d(n)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.norm(self.conv(self.first(x))))
-
-
 class N2FNet(nn.Module):
     """Maps (B, C, P, P) of `prepared_maps` -> N2FOutputs."""
 
@@ -83,16 +64,16 @@ class N2FNet(nn.Module):
         self.register_buffer("coordinates", grid[None], persistent=False)
         a, b, c = s.widths
         n_in = sum(INPUTS[name] for name in s.inputs)
-        stem = [_Conv(n_in, a, stride=2)]
+        stem = [Conv(n_in, a, stride=2)]
         if s.trunk_px == 128:
-            stem = [_Conv(n_in, a // 2, stride=2), _Conv(a // 2, a, stride=2)]
+            stem = [Conv(n_in, a // 2, stride=2), Conv(a // 2, a, stride=2)]
         self.trunk = nn.Sequential(
             *stem,
-            *(_Residual(a) for _ in range(s.blocks[0])),
-            _Conv(a, b, stride=2),
-            *(_Residual(b) for _ in range(s.blocks[1])),
-            _Conv(b, c, stride=2),
-            *(_Residual(c) for _ in range(s.blocks[2])),
+            *(Residual(a) for _ in range(s.blocks[0])),
+            Conv(a, b, stride=2),
+            *(Residual(b) for _ in range(s.blocks[1])),
+            Conv(b, c, stride=2),
+            *(Residual(c) for _ in range(s.blocks[2])),
         )
         self.narrow = nn.Conv2d(c, s.grid_width, 1)
         self.latent = nn.Linear(64 * s.grid_width, s.hidden)

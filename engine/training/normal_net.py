@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.synth.sample import MASK_CLASSES, PARSING
+from engine.training.conv_blocks import Conv, Residual
 from engine.training.point_map import PointMap
 
 __all__ = ["CONFIDENCE_SCALE_DEG", "ExportedNormalNet", "NormalNet", "NormalOutputs"]
@@ -29,30 +30,6 @@ class NormalOutputs(NamedTuple):
     view: Tensor  # (B, 3, S, S) unit, crop-view frame
     log_kappa: Tensor  # (B, 2, S, S) log of AngMF's concentration, of head and view
     parsing: Tensor  # (B, 8, S, S) logits
-
-
-class _Conv(nn.Sequential):
-    """3x3 (or 1x1) convolution, batch normalisation and ReLU."""
-
-    def __init__(self, n_in: int, n_out: int, stride: int = 1, size: int = 3) -> None:
-        super().__init__(
-            nn.Conv2d(n_in, n_out, size, stride, size // 2, bias=False),
-            nn.BatchNorm2d(n_out),
-            nn.ReLU(inplace=True),
-        )
-
-
-class _Residual(nn.Module):
-    """Two convolutions beside a shortcut."""
-
-    def __init__(self, n: int) -> None:
-        super().__init__()
-        self.first = _Conv(n, n)
-        self.conv = nn.Conv2d(n, n, 3, 1, 1, bias=False)
-        self.norm = nn.BatchNorm2d(n)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.norm(self.conv(self.first(x))))
 
 
 class _Attention(nn.Module):
@@ -103,20 +80,20 @@ class NormalNet(nn.Module):
         grid = torch.stack([ramp.expand(size, size), ramp[:, None].expand(size, size)])
         self.register_buffer("coordinates", grid[None], False)
         a, b, c, d = widths
-        self.stem = _Conv(5, a, stride=2)
-        self.enter = _Conv(a, a)
-        self.halve = nn.ModuleList(_Conv(n, m, stride=2) for n, m in ((a, b), (b, c), (c, d)))
+        self.stem = Conv(5, a, stride=2)
+        self.enter = Conv(a, a)
+        self.halve = nn.ModuleList(Conv(n, m, stride=2) for n, m in ((a, b), (b, c), (c, d)))
         self.from_points = nn.Conv2d(PointMap.channels, b, 1) if use_points else None
         self.down = nn.ModuleList(
-            nn.Sequential(*(_Residual(m) for _ in range(blocks)))
+            nn.Sequential(*(Residual(m) for _ in range(blocks)))
             for m, blocks in ((b, 1), (c, 2), (d, 2))
         )
         self.attention = _Attention(d, (size // 16) ** 2)
         self.narrow = nn.ModuleList(nn.Conv2d(n, m, 1) for n, m in ((d, c), (c, b), (b, a)))
-        self.up = nn.ModuleList(_Residual(m) for m in (c, b, a))
-        self.widen = _Conv(a, full_width)
+        self.up = nn.ModuleList(Residual(m) for m in (c, b, a))
+        self.widen = Conv(a, full_width)
         self.detail = nn.Conv2d(3, full_width, 3, 1, 1)
-        self.full = _Conv(full_width, full_width)
+        self.full = Conv(full_width, full_width)
         self.heads = nn.Conv2d(full_width, 3 + 3 + 2 + len(PARSING), 3, 1, 1)
 
     def forward(self, image: Tensor, points: Tensor) -> NormalOutputs:
