@@ -1,12 +1,26 @@
 """Parts of a training loop: weight decay, the running mean of weights, the learning rate."""
 
+import logging
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ["decay_groups", "follow", "learning_rate"]
+from engine.training.launch import Launch
+
+__all__ = ["Learner", "decay_groups", "descend", "follow", "learning_rate"]
+
+log = logging.getLogger(__name__)
+
+
+class Learner(Protocol):
+    """What changes with each step of a training."""
+
+    net: Any  # the network that learns
+    ema: Any  # the running mean of its weights
+    optimiser: Any
+    step: int  # those done so far
 
 
 def decay_groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
@@ -22,6 +36,25 @@ def follow(ema: nn.Module, net: nn.Module, decay: float) -> None:
     means, values = ema.state_dict(), net.state_dict()
     floats = [name for name, value in values.items() if value.is_floating_point()]
     torch._foreach_lerp_([means[n] for n in floats], [values[n] for n in floats], 1 - decay)
+
+
+def descend(
+    learner: Learner, loss: Tensor, on: Launch, clip_norm: float, ema_decay: float
+) -> float:
+    """One step of the optimiser; returns the gradient's length before it is clipped.
+
+    A gradient that is not finite is left out. Early on the running mean follows faster.
+    """
+    learner.optimiser.zero_grad(set_to_none=True)
+    on.backward(loss)
+    gradient = nn.utils.clip_grad_norm_(learner.net.parameters(), clip_norm)
+    if torch.isfinite(gradient):
+        learner.optimiser.step()
+        n = learner.step
+        follow(learner.ema, learner.net, min(ema_decay, (1 + n) / (10 + n)))
+    else:
+        log.warning("step %d: the gradient is not finite; left out", learner.step)
+    return float(gradient)
 
 
 def learning_rate(step: int, steps: int, warmup_steps: int, lr: float, lr_end: float) -> float:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from engine.errors import AssetError
 from engine.flame.model import HeadModel
@@ -32,7 +31,7 @@ from engine.training.n2f_settings import N2FSettings
 from engine.training.n2f_validate import SCORES, validate_n2fnet
 from engine.training.n2f_weights import N2FNET, N2FRecipe
 from engine.training.n2fnet import N2FNet
-from engine.training.optimising import decay_groups, follow, learning_rate
+from engine.training.optimising import decay_groups, descend, learning_rate
 from engine.training.report import TrainReport
 from engine.training.row_source import Progress
 from engine.training.stop_signals import stop_signals
@@ -176,16 +175,9 @@ def _learn(
         out = state.prepared(maps)
     losses = n2f_losses(out, batch, mesh, stage.weights)
     loss = losses.total(stage.weights)
-    state.optimiser.zero_grad(set_to_none=True)
-    on.backward(loss)
-    gradient = nn.utils.clip_grad_norm_(state.net.parameters(), settings.clip_norm)
-    if not torch.isfinite(gradient):
-        log.warning("step %d: the gradient is not finite; left out", state.step)
-    else:
-        state.optimiser.step()
-        follow(state.ema, state.net, min(settings.ema_decay, (1 + state.step) / (10 + state.step)))
+    gradient = descend(state, loss, on, settings.clip_norm, settings.ema_decay)
     parts = {name: float(value.detach()) for name, value in losses._asdict().items()}
-    return parts | {"loss": float(loss.detach()), "gradient": float(gradient)}
+    return parts | {"loss": float(loss.detach()), "gradient": gradient}
 
 
 def _rate(settings: N2FSettings, step: int) -> float:

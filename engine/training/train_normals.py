@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from engine.errors import AssetError
 from engine.training.augment import augmented
@@ -30,7 +29,7 @@ from engine.training.fly import Fly, FlyingRows
 from engine.training.launch import Alone, Launch
 from engine.training.normal_losses import NormalLosses, normal_losses
 from engine.training.normal_net import NormalNet
-from engine.training.optimising import decay_groups, follow, learning_rate
+from engine.training.optimising import decay_groups, descend, learning_rate
 from engine.training.report import TrainReport
 from engine.training.row_source import Progress, RowSource, StoredRows
 from engine.training.sample_store import SampleStore
@@ -193,15 +192,8 @@ def _learn(
         out = state.prepared(image, batch.points)
     losses = normal_losses(out, batch)
     loss = losses.total(settings.edge_weight, settings.parsing_weight)
-    state.optimiser.zero_grad(set_to_none=True)
-    on.backward(loss)
-    gradient = nn.utils.clip_grad_norm_(state.net.parameters(), settings.clip_norm)
-    if not torch.isfinite(gradient):
-        log.warning("step %d: the gradient is not finite; left out", state.step)
-    else:
-        state.optimiser.step()
-        follow(state.ema, state.net, min(settings.ema_decay, (1 + state.step) / (10 + state.step)))
-    return _numbers(losses) | {"loss": float(loss.detach()), "gradient": float(gradient)}
+    gradient = descend(state, loss, on, settings.clip_norm, settings.ema_decay)
+    return _numbers(losses) | {"loss": float(loss.detach()), "gradient": gradient}
 
 
 def _numbers(losses: NormalLosses) -> dict[str, float]:
