@@ -7,8 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.cli.choices import chosen_method
 from app.display import check_display
 from app.main_window import MainWindow
+from app.method_menu import Methods
 from app.qt import QTimer
 from app.session import LiveSession, make_application
 from app.source_menu import first_request, request_of
@@ -16,6 +18,7 @@ from app.view import State, View
 from engine.errors import CaptureError, EngineError, OutputError
 from engine.head_choice import chosen_head_model
 from engine.io.image import save_png
+from engine.methods import LIVE_METHODS, obstacle
 from engine.normal_choice import choose_normals
 from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
@@ -34,9 +37,10 @@ class LiveSettings:
     """What the window starts with."""
 
     source: str | None = None  # as for --source; None: first camera, else the sample clip
-    method: str = "landmarks"
+    method: str | None = None  # None: the best that can be used
     model: Path | None = None  # None: the bundled head model
     n_faces: int = 1
+    n2fnet: Path | None = None  # None: the shipped network
     normals: str | None = None  # as for --normals; None: the shipped network, if there is one
     screenshot: Path | None = None  # PNG to write before quitting by itself
     screenshot_after: int = 60  # fitted frames
@@ -52,11 +56,21 @@ def run_window(settings: LiveSettings) -> int:
     check_display()
     model = chosen_head_model(settings.model)
     normals = choose_normals(settings.normals)
+    method = chosen_method(settings.method, model, normals, settings.n2fnet)
+    no_normals = "" if normals.path else normals.reason
+    obstacles = {
+        name: obstacle(name, model, settings.n2fnet, no_normals)
+        for name in dict.fromkeys((*LIVE_METHODS, method))
+    }
     application = make_application()
 
     def make_fitter() -> Reconstructor:
         return Reconstructor(
-            model, method=settings.method, n_faces=settings.n_faces, normals=normals.load()
+            model,
+            method=session.window.method,
+            n_faces=settings.n_faces,
+            normals=normals.load(),
+            weights=settings.n2fnet,
         )
 
     session = LiveSession(
@@ -64,6 +78,7 @@ def run_window(settings: LiveSettings) -> int:
         make_fitter,
         lambda spec: open_source(spec, model),
         no_normals=normals.reason,
+        methods=Methods(method, obstacles),
     )
     photographer = None
     if settings.screenshot is not None:

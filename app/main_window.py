@@ -7,6 +7,7 @@ import moderngl
 import numpy as np
 
 from app.banner import Banner
+from app.method_menu import MethodButton, Methods
 from app.network_menu import PREDICTIONS, NetworkButton
 from app.overlay_widget import OverlayWidget
 from app.qt import (
@@ -55,6 +56,7 @@ class Commands:
     open: Callable[[Request], None]
     set_paused: Callable[[bool], None]
     closed: Callable[[], None]
+    use_method: Callable[[str], None] = lambda name: None
 
 
 class MainWindow(QMainWindow):
@@ -65,10 +67,14 @@ class MainWindow(QMainWindow):
         make_renderer: Callable[[moderngl.Context], MeshRenderer],
         commands: Commands,
         no_normals: str = "",
+        methods: Methods | None = None,
     ) -> None:
-        """no_normals: why there is no normal network; empty where there is one."""
+        """Args:
+        no_normals: why there is no normal network; empty where there is one.
+        methods: to choose from; None: there is no choice.
+        """
         super().__init__()
-        self._commands, self._no_normals = commands, no_normals
+        self._commands, self._no_normals, self._methods = commands, no_normals, methods
         self._request: Request | None = None
         self._frames_without_face = 0
         self.setWindowTitle("n2fnet")
@@ -89,6 +95,11 @@ class MainWindow(QMainWindow):
     def status_text(self) -> str:
         """Both halves of the status line."""
         return f"{self._state_label.text()} | {self._stats_label.text()}"
+
+    @property
+    def method(self) -> str:
+        """How heads are fitted."""
+        return self.method_button.chosen if self._methods is not None else "landmarks"
 
     def open(self, request: Request) -> None:
         """Show another source. A camera is mirrored at first, as people know themselves."""
@@ -159,6 +170,11 @@ class MainWindow(QMainWindow):
         self.source_button = SourceButton(self, self.open)
         bar.addWidget(self.source_button)
         bar.addSeparator()
+        if self._methods is not None:
+            self.method_button = MethodButton(self, self._methods, self._commands.use_method)
+            bar.addWidget(self.method_button)
+            self._add_shortcut("F", self.method_button.choose_next)
+            bar.addSeparator()
         self._add_modes(bar)
         bar.addSeparator()
         self._add_opacity(bar)

@@ -6,6 +6,7 @@ import moderngl
 
 from app.mailbox import Mailbox
 from app.main_window import Commands, MainWindow
+from app.method_menu import Methods
 from app.qt import (
     QApplication,
     QObject,
@@ -56,14 +57,20 @@ class LiveSession(QObject):
         make_fitter: Callable[[], Fitter],
         open_named: Callable[[str], Source],
         no_normals: str = "",
+        methods: Methods | None = None,
     ) -> None:
-        """no_normals: why there is no normal network; empty where there is one."""
+        """Args:
+        no_normals: why there is no normal network; empty where there is one.
+        methods: that the window lets people choose from; None: it shows no choice.
+        """
         super().__init__()
         self._views: Mailbox[View] = Mailbox()
         self._poked.connect(self._look, Qt.ConnectionType.QueuedConnection)
         self.worker = Worker(make_fitter, open_named, self.publish)
-        commands = Commands(self.worker.open, self.worker.set_paused, self.stop)
-        self.window = MainWindow(make_renderer, commands, no_normals)
+        commands = Commands(
+            self.worker.open, self.worker.set_paused, self.stop, self.worker.set_method
+        )
+        self.window = MainWindow(make_renderer, commands, no_normals, methods)
         self.on_view: Callable[[View], None] = lambda view: None
         self.stopped_clean = True
 

@@ -53,6 +53,7 @@ class Worker:
         self._request: Request | None = None
         self._stopped = False
         self._paused = False
+        self._method: str | None = None  # asked for and not yet in use
         self._view = View(State.OPENING, "")
         self._thread = threading.Thread(target=self._run, name="n2f-worker", daemon=True)
 
@@ -69,6 +70,11 @@ class Worker:
         with self._changed:
             self._paused = paused
             self._changed.notify_all()
+
+    def set_method(self, name: str) -> None:
+        """Fit by another method from the next frame on."""
+        with self._changed:
+            self._method = name
 
     def stop(self, timeout_s: float = 6.0) -> bool:
         """Close the source and the fitter and end the thread.
@@ -133,6 +139,7 @@ class Worker:
                 frame = feed.next(self._interrupted)
                 if frame is None:
                     break
+                self._change_method(fitter)
                 faces = tuple(fitter.run_all(frame))
                 stats = meter.measure(frame, faces, feed)
                 self._tell(View(State.PLAYING, request.title, frame, faces, stats=stats))
@@ -140,6 +147,12 @@ class Worker:
         finally:
             feed.close()
         return shown
+
+    def _change_method(self, fitter: Fitter) -> None:
+        with self._changed:
+            name, self._method = self._method, None
+        if name is not None:
+            fitter.use(name)
 
     def _wait_while_paused(self, feed: Feed) -> bool:
         """False when the source should be left instead of going on."""

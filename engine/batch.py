@@ -47,6 +47,7 @@ class BatchSettings:
     exports: tuple[str, ...]  # some of EXPORTS
     overwrite: bool  # do inputs again that are done
     normals: str = ""  # which normal network; empty without one
+    network: str = ""  # which network of the method; empty without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ class Batch:
             "model_id": self._model.model_id,
             "faces": settings.n_faces,
         }
-        return identity | ({"normals": settings.normals} if settings.normals else {})
+        networks = {"normals": settings.normals, "network": settings.network}
+        return identity | {name: value for name, value in networks.items() if value}
 
     def _kept(self, job: Job, identity: tuple[str, int, int]) -> Outcome | None:
         """The outcome of an earlier run, if it still holds; None: there is work to do."""

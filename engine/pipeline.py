@@ -1,34 +1,28 @@
 """Reconstructor: frame in, fitted heads out. The same object serves window, batch and benchmark."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from engine.face_fit import FaceFollower
 from engine.flame.landmarks import landmarks68
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.frames import camera_from_focal, default_camera, project
+from engine.methods import Followers, method_named
 from engine.stages.face_cropper import CropConfig, FaceCropper
 from engine.stages.face_tracks import KEEP_NS
-from engine.stages.landmark_fitter import LandmarkFit, LandmarkFitter
 from engine.stages.normal_estimator import NormalEstimator
 from engine.stages.normal_residual import NormalResidual
-from engine.stages.normal_surface import NormalSurface
-from engine.stages.refiner import RefinedFit, Refiner, RefineStart
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
 
-__all__ = ["LOW_QUALITY", "METHODS", "Reconstructor", "camera_of", "yaw_of"]
-
-METHODS = ("landmarks",)
+__all__ = ["LOW_QUALITY", "Reconstructor", "camera_of", "yaw_of"]
 
 LOW_QUALITY = 0.5
 """Below this quality a fit is reported as `low`."""
-
-# Landmark misses, as a share of the eye corners' distance, at which quality is 1 and 0: on the
-# portraits that MediaPipe's points were calibrated with, nearly all faces stay under the first.
-_RMS_GOOD, _RMS_BAD = 0.025, 0.075
 
 
 class Reconstructor:
@@ -42,29 +36,41 @@ class Reconstructor:
         n_faces: int = 1,
         tracking: bool = True,
         normals: NormalEstimator | None = None,
-        refine: bool = False,
+        weights: Path | None = None,
     ) -> None:
         """Load what the method needs.
 
         Args:
+            method: a name of `engine.methods.METHODS`.
             n_faces: how many faces to look for.
             tracking: frames are a video of the same people; False: each is a picture of its own.
-            normals: sees the normals that fits are compared with; the caller's, who may share it
-                with others on the same thread.
-            refine: fit again to landmarks and these normals together.
-        Raises: ValueError: for a method that does not exist, or refine without normals.
+            normals: sees the normals that fits use, or are compared with; the caller's, who may
+                share it with others on the same thread.
+            weights: N2FNet's ONNX file; None: the shipped one.
+        Raises: ValueError: for a method that does not exist, or needs normals where there are none.
+            AssetError, ModelContractError, ProviderError: if the method's network cannot be used.
         """
-        if method not in METHODS:
-            raise ValueError(f"method {method!r} does not exist; choose from {', '.join(METHODS)}")
-        if refine and normals is None:
-            raise ValueError("refine needs normals: pass a NormalEstimator")
         # Matrices here are small: more BLAS threads than one only wait for each other.
         threadpool_limits(1, user_api="blas")
-        self.model, self.method, self.tracking = model, method, tracking
+        self.model, self.tracking = model, tracking
         self._cropper = FaceCropper(CropConfig(n_faces=n_faces, tracking=tracking))
         self._faces: dict[int, _Face] = {}
         self._normals = _Normals(model, normals) if normals is not None else None
-        self._surface = NormalSurface(model) if refine else None
+        self._followers = Followers(model, weights, tracking=tracking)
+        self._has_normals = normals is not None
+        self.use(method)
+
+    def use(self, method: str) -> None:
+        """Fit by another method from the next frame on; persons are learned anew.
+
+        Raises: as the constructor; what was in use then stays.
+        """
+        chosen = method_named(method)
+        if chosen.needs_normals and not self._has_normals:
+            raise ValueError(f"method {method} needs normals: pass a NormalEstimator")
+        self._followers.use(chosen)
+        self.method = method
+        self._faces.clear()
 
     def run(self, frame: Frame) -> Reconstruction | None:
         """The largest face of a frame, or None if there is none."""
@@ -91,10 +97,7 @@ class Reconstructor:
         return [known[c.face_id].reconstruct(frame, c, camera, clock) for c in crops]
 
     def _new_face(self) -> "_Face":
-        refiner = None
-        if self._surface is not None:
-            refiner = Refiner(self.model, surface=self._surface, tracking=self.tracking)
-        return _Face(self.model, self._normals, refiner)
+        return _Face(self.model, self._normals, self._followers.new())
 
     @property
     def n_seen(self) -> int:
@@ -133,63 +136,41 @@ class _Normals:
 class _Face:
     """What is known of one tracked face."""
 
-    def __init__(self, model: HeadModel, normals: _Normals | None, refiner: Refiner | None) -> None:
-        self._model, self._normals, self._refiner = model, normals, refiner
+    def __init__(self, model: HeadModel, normals: _Normals | None, follower: FaceFollower) -> None:
+        self._model, self._normals, self._follower = model, normals, follower
         self._head = PosedHead(model)
-        self._fitter = LandmarkFitter(model)
-        self._n_persons = 0
         self.seen_ns = 0
 
     def reset(self) -> None:
         """Forget the person."""
-        self._fitter.reset()
+        self._follower.reset()
 
     def reconstruct(
         self, frame: Frame, crop: FaceCrop, camera: Camera, clock: StageClock
     ) -> Reconstruction:
         own = StageClock()
         own.ms |= clock.ms
-        with own.stage("fit"):
-            fit = self._fitter.fit(crop.landmarks, camera, frame.t_ns)
-        params, rms, quality = fit.params, fit.rms, _quality(fit.rms, crop.score)
         seen = self._normals.see(crop, camera, own) if self._normals is not None else None
-        if self._refiner is not None and seen is not None:
-            with own.stage("refine"):
-                refined = self._refine(self._refiner, fit, seen, crop, camera)
-            params, rms = refined.params, refined.rms
-            quality = refined.quality * _share_quality(crop.score)
+        fit = self._follower.fit(crop, camera, frame.t_ns, seen, own)
         with own.stage("pose"):
-            vertices = self._head.vertices(params)
-        points = landmarks68(self._model, vertices, yaw_of(params))
-        pixels = project(points @ params.R.T + params.t, camera.K)
+            vertices = self._head.vertices(fit.params)
+        points = landmarks68(self._model, vertices, yaw_of(fit.params))
+        pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
         found = Reconstruction(
             frame_index=frame.index,
             t_ns=frame.t_ns,
-            params=params,
+            params=fit.params,
             camera=camera,
             vertices=vertices,
             crop=crop,
             landmarks68_px=pixels.astype(np.float32),
-            landmark_rms=rms,
-            quality=quality,
+            landmark_rms=fit.rms,
+            quality=fit.quality * _share_quality(crop.score),
             stage_ms=own.ms,
         )
         if self._normals is None or seen is None:
             return found
         return self._normals.compared(found, seen)
-
-    def _refine(
-        self,
-        refiner: Refiner,
-        fit: LandmarkFit,
-        seen: NormalMap,
-        crop: FaceCrop,
-        camera: Camera,
-    ) -> RefinedFit:
-        if self._fitter.n_persons != self._n_persons:
-            refiner.reset()
-            self._n_persons = self._fitter.n_persons
-        return refiner.refine(RefineStart.of_landmarks(fit.params), seen, crop.landmarks, camera)
 
 
 def camera_of(frame: Frame) -> Camera:
@@ -204,12 +185,6 @@ def yaw_of(params: FlameParams) -> float:
     """Radians, of the head to the line of sight; positive turns its left cheek away."""
     camera = params.R.T @ -params.t  # in the model frame
     return float(-np.arctan2(camera[0], camera[2]))
-
-
-def _quality(rms: float, share_inside: float) -> float:
-    """0..1 from the landmarks' miss and how much of the face the picture holds."""
-    fit = np.clip((_RMS_BAD - rms) / (_RMS_BAD - _RMS_GOOD), 0, 1)
-    return float(fit) * _share_quality(share_inside)
 
 
 def _share_quality(share_inside: float) -> float:

@@ -103,6 +103,9 @@ class FakeFitter:
         self.events.append(f"run {frame.index}")
         return [triangle_head(frame)] if self.sees_face else []
 
+    def use(self, method: str) -> None:
+        self.events.append(f"use {method}")
+
     def reset(self) -> None:
         self.events.append("reset")
 

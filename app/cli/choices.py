@@ -1,15 +1,41 @@
 """Checks of flag values that need the engine's lists; a wrong one is wrong usage (exit 2)."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
-__all__ = ["checked_exports", "checked_method"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.flame.model import HeadModel
+    from engine.normal_choice import NormalChoice
+
+__all__ = ["checked_exports", "checked_method", "chosen_method"]
 
 
-def checked_method(method: str) -> str:
+def chosen_method(
+    asked: str | None, model: "HeadModel", normals: "NormalChoice", weights: "Path | None"
+) -> str:
+    """The method asked for, or the best that can be used here.
+
+    Raises: EngineError: if a method that was asked for cannot be used.
+    """
+    from engine.methods import default_method, load_regressor, method_named
+
+    if asked is None:
+        return default_method(model, weights, "" if normals.path else normals.reason)
+    method = method_named(asked)
+    if method.needs_normals and normals.path is None:
+        raise typer.BadParameter(f"--method {asked} needs a normal network: {normals.reason}")
+    load_regressor(method, model, weights)
+    return asked
+
+
+def checked_method(method: str | None) -> str | None:
     """The method, if there is one of that name."""
-    from engine.pipeline import METHODS
+    from engine.methods import METHODS
 
-    if method not in METHODS:
+    if method is not None and method not in METHODS:
         raise typer.BadParameter(f"{method!r}; choose from: {', '.join(METHODS)}")
     return method
 

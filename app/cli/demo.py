@@ -38,22 +38,25 @@ def demo(
 
 
 def _run_headless(out: Path, normals: str | None) -> None:
+    from app.cli.choices import chosen_method
     from app.cli.frame_lines import FrameLines
     from engine.batch_plan import check_output_folder
     from engine.errors import CaptureError
     from engine.head_choice import chosen_head_model
+    from engine.methods import network_identity
     from engine.normal_choice import choose_normals
-    from engine.pipeline import METHODS, Reconstructor
+    from engine.pipeline import Reconstructor
     from engine.render.overlay import OverlayPainter
     from engine.source_factory import first_source_spec, open_source
     from engine.video_fit import fit_video
 
     check_output_folder(out, [])
     model, network = chosen_head_model(None), choose_normals(normals)
+    method = chosen_method(None, model, network, None)
     source = open_source(first_source_spec(), model)
     typer.echo(f"fitting {source.name} ...", err=True)
     with OverlayPainter(model) as painter:
-        fitter = Reconstructor(model, method=METHODS[0], normals=network.load())
+        fitter = Reconstructor(model, method=method, normals=network.load())
         try:
             fitted = fit_video(
                 source,
@@ -73,13 +76,15 @@ def _run_headless(out: Path, normals: str | None) -> None:
             )
         names = _write_results(out, fitted, painter)
     settings: dict[str, str | int] = {
-        "method": METHODS[0],
+        "method": method,
         "model_id": model.model_id,
         "faces": 1,
         "max_frames": _LIVE_FRAMES if source.is_live else 0,  # 0: all
     }
     if network.path is not None:
         settings["normals"] = network.identity
+    if identity := network_identity(method, None):
+        settings["network"] = identity
     names.append(_write_record(out, source.name, fitted, settings, names))
     typer.echo(
         f"face found in {fitted.n_found} of {fitted.n_frames} frames of {source.name}", err=True

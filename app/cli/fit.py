@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import ModelOption, NormalsOption
+from app.cli.options import MethodOption, ModelOption, N2FNetOption, NormalsOption
 
 if TYPE_CHECKING:
     from app.cli.fit_report import FitReport
@@ -25,12 +25,13 @@ def fit(
         typer.Argument(metavar="INPUT...", help="Pictures, videos and folders of them, mixed."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made where it is not there.")],
-    method: Annotated[str, typer.Option(help="How the head is fitted.")] = "landmarks",
+    method: MethodOption = None,
     model: ModelOption = None,
     faces: Annotated[
         int, typer.Option(min=1, max=8, help="Most faces to fit in one picture, largest first.")
     ] = 1,
     normals: NormalsOption = None,
+    n2fnet: N2FNetOption = None,
     export: Annotated[
         str,
         typer.Option(
@@ -56,7 +57,7 @@ def fit(
     """
     try:
         _fit(
-            inputs, out, method, model, faces, normals, export,
+            inputs, out, method, model, faces, normals, n2fnet, export,
             as_json=as_json, overwrite=overwrite,
         )  # fmt: skip
     except KeyboardInterrupt:
@@ -68,37 +69,47 @@ def fit(
 def _fit(
     inputs: list[str],
     out: Path,
-    method: str,
+    method: str | None,
     model: Path | None,
     faces: int,
     normals: str | None,
+    n2fnet: Path | None,
     export: str,
     *,
     as_json: bool,
     overwrite: bool,
 ) -> None:
-    from app.cli.choices import checked_exports, checked_method
+    from app.cli.choices import checked_exports, checked_method, chosen_method
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
     from engine.batch_plan import check_output_folder, plan_jobs
     from engine.head_choice import chosen_head_model
+    from engine.methods import network_identity
     from engine.normal_choice import choose_normals
     from engine.pipeline import Reconstructor
 
-    method = checked_method(method)
+    asked = checked_method(method)
     network = choose_normals(normals)
     exports = checked_exports(export)
     if "normals" in exports and network.path is None:
         raise typer.BadParameter(f"--export normals needs a network: {network.reason}")
-    settings = BatchSettings(out, method, faces, exports, overwrite, network.identity)
     check_output_folder(out, inputs)
     head = chosen_head_model(model)
+    chosen = chosen_method(asked, head, network, n2fnet)
+    settings = BatchSettings(
+        out, chosen, faces, exports, overwrite, network.identity, network_identity(chosen, n2fnet)
+    )
     jobs = plan_jobs(inputs, out)
     estimator = network.load()
 
     def make_fitter(tracking: bool) -> Reconstructor:
         return Reconstructor(
-            head, method=method, n_faces=faces, tracking=tracking, normals=estimator
+            head,
+            method=chosen,
+            n_faces=faces,
+            tracking=tracking,
+            normals=estimator,
+            weights=n2fnet,
         )
 
     with closing(Batch(head, settings, make_fitter)) as batch, FitReport(len(jobs)) as report:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import ModelOption, NormalsOption
+from app.cli.options import MethodOption, ModelOption, N2FNetOption, NormalsOption
 
 __all__ = ["live"]
 
@@ -20,10 +20,11 @@ def live(
             "address, sample or synthetic. Default: the first camera, else the sample clip.",
         ),
     ] = None,
-    method: Annotated[str, typer.Option(help="How the head is fitted.")] = "landmarks",
+    method: MethodOption = None,
     model: ModelOption = None,
     faces: Annotated[int, typer.Option(min=1, max=8, help="How many faces to follow.")] = 1,
     normals: NormalsOption = None,
+    n2fnet: N2FNetOption = None,
     screenshot: Annotated[
         Path | None, typer.Option(help="Write a picture of the window to this PNG, then quit.")
     ] = None,
@@ -41,6 +42,7 @@ def live(
         model=model,
         n_faces=faces,
         normals=normals,
+        n2fnet=n2fnet,
         screenshot=screenshot,
         screenshot_after=after,
     )

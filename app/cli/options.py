@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["ModelOption", "NormalsOption", "PackOption", "announced_pack"]
+__all__ = [
+    "MethodOption",
+    "ModelOption",
+    "N2FNetOption",
+    "NormalsOption",
+    "PackOption",
+    "announced_pack",
+]
 
 ModelOption = Annotated[
     Path | None,
@@ -18,6 +25,23 @@ NormalsOption = Annotated[
         metavar="FILE|none",
         help="Network that sees normals (.onnx; one of others needs a .toml beside it). "
         "Default: the bundled one, if there is one.",
+    ),
+]
+
+MethodOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
+        "landmarks-refined or landmarks. Default: n2fnet-refined where it can be used.",
+    ),
+]
+
+N2FNetOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--n2fnet",
+        metavar="FILE",
+        help="N2FNet for the head model (.onnx of n2f export n2fnet). Default: the bundled one.",
     ),
 ]
 

@@ -69,6 +69,10 @@ def n2fnet(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that draw. Default: one a processor.")
     ] = None,
+    scale: Annotated[
+        float,
+        typer.Option(min=1e-5, help="Share of the configuration's steps; 0.04 suits two cores."),
+    ] = 1.0,
     max_minutes: Annotated[
         float, typer.Option(min=0, help="Stop, and save, after this many minutes. Default: never.")
     ] = float("inf"),
@@ -110,7 +114,9 @@ def n2fnet(
     except ModuleNotFoundError as error:
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
     has_predicted = shards is not None or predicted is not None
-    settings = read_n2f_settings(config or ("two-stage" if has_predicted else "drawn"))
+    settings = read_n2f_settings(config or ("two-stage" if has_predicted else "drawn")).scaled(
+        scale
+    )
     head = chosen_head_model(model)
     on = launch(devices, strategy, accelerator, threads)
     sources = MapSources(drawn, draw, shards, normals, predicted, real, data, val)

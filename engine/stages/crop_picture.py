@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 from engine.stages.crop_geometry import FaceSquare, crop_matrix
-from engine.types import U8
+from engine.types import F64, U8, FaceCrop
 
-__all__ = ["cut_square", "resized_square"]
+__all__ = ["cut_square", "resized_crop", "resized_square"]
 
 
 def cut_square(image: U8, square: FaceSquare, size: int) -> U8:
@@ -31,3 +31,14 @@ def resized_square(crop: U8, size: int) -> U8:
     shrinks = cv2.INTER_AREA if size < crop.shape[0] else cv2.INTER_LINEAR
     resized: U8 = cv2.resize(crop, (size, size), interpolation=shrinks)
     return resized
+
+
+def resized_crop(crop: FaceCrop, size: int) -> tuple[U8, F64]:
+    """A face's crop (size, size, 3), and (2, 3) where frame pixels are in it."""
+    side = crop.image.shape[0]
+    if side == size:
+        return crop.image, crop.crop_from_frame
+    scale = size / side
+    matrix = scale * crop.crop_from_frame
+    matrix[:, 2] += (scale - 1) / 2  # (0, 0) is the centre of the first pixel
+    return resized_square(crop.image, size), matrix

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.frames import view_from_crop
-from engine.stages.crop_picture import resized_square
+from engine.stages.crop_picture import resized_crop
 from engine.stages.foreign_normals import ForeignNetwork
 from engine.stages.normal_network import NormalNetwork, OwnNetwork
-from engine.types import F32, F64, U8, Camera, FaceCrop, NormalMap
+from engine.types import F32, F64, Camera, FaceCrop, NormalMap
 
 __all__ = ["NormalEstimator", "points_in_map"]
 
@@ -63,7 +63,7 @@ class NormalEstimator:
             camera: of the frame that the crop is from.
         """
         size = self.size_px
-        image, map_from_frame = _resized(crop, size)
+        image, map_from_frame = resized_crop(crop, size)
         found = self._network.predict(image, points_in_map(crop, map_from_frame))
         view = found.view
         if found.crop_view is not None:
@@ -77,18 +77,6 @@ class NormalEstimator:
             parsing=found.parsing,
             crop_from_frame=map_from_frame,
         )
-
-
-def _resized(crop: FaceCrop, size: int) -> tuple[U8, F64]:
-    """The crop at another size, and where frame pixels are in it."""
-    side = crop.image.shape[0]
-    if side == size:
-        return crop.image, crop.crop_from_frame
-    scale = size / side
-    image = resized_square(crop.image, size)
-    matrix = scale * crop.crop_from_frame
-    matrix[:, 2] += (scale - 1) / 2  # (0, 0) is the centre of the first pixel
-    return image, matrix
 
 
 def points_in_map(crop: FaceCrop, map_from_frame: F64) -> F32:

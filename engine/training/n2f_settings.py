@@ -7,7 +7,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,8 +84,8 @@ class N2FSettings:
     inputs: tuple[str, ...] = ("head", "mask", "coordinates")
     size_px: int = 128  # of the maps or the picture given
     trunk_px: int = 64  # to which they are averaged, 64 or 128
-    widths: tuple[int, int, int] = (32, 64, 128)  # channels at 1/2, 1/4, 1/8 of 64
-    blocks: tuple[int, int, int] = (2, 3, 2)
+    widths: tuple[int, int, int] = (32, 64, 96)  # channels at 1/2, 1/4, 1/8 of 64
+    blocks: tuple[int, int, int] = (1, 1, 1)
     grid_width: int = 32  # channels of the 8 x 8 map that is flattened
     hidden: int = 256
     n_passes: int = 2  # the second sees what the first found
@@ -97,10 +97,10 @@ class N2FSettings:
     weight_decay: float = 0.02
     clip_norm: float = 5.0
     ema_decay: float = 0.999
-    bf16: bool = True  # convolutions in bfloat16
+    bf16: bool = True  # convolutions in bfloat16, where the processor computes in it
     log_every: int = 50  # steps
     val_every: int = 2000  # steps
-    n_val: int = 500  # samples looked at, at most
+    n_val: int = 200  # samples looked at, at most
     checkpoint_minutes: float = 5.0
 
     def __post_init__(self) -> None:
@@ -137,6 +137,26 @@ class N2FSettings:
                 return stage, step
             step -= stage.steps
         return self.stages[-1], self.stages[-1].steps
+
+    def scaled(self, share: float) -> "N2FSettings":
+        """The same course in fewer or more steps: those of all stages times a share above 0."""
+        if not share > 0:
+            raise ValueError(f"share {share}, expected a number above 0")
+
+        def times(n: int) -> int:
+            return max(1, round(share * n))
+
+        stages = [
+            replace(
+                stage,
+                steps=times(stage.steps),
+                warmup_steps=min(stage.warmup_steps, times(stage.steps) // 10),
+                ramp_steps=times(stage.ramp_steps) if stage.ramp_steps else 0,
+            )
+            for stage in self.stages
+        ]
+        val_every = max(min(500, self.val_every), times(self.val_every))
+        return replace(self, stages=tuple(stages), val_every=val_every)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""

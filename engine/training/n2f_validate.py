@@ -3,62 +3,24 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
-from engine.flame.closest import Surface
+from engine.flame.face_distance import FaceDistance
 from engine.flame.model import HeadModel
-from engine.flame.normals import vertex_normals
 from engine.flame.posed import PosedHead
-from engine.flame.registration import fit_similarity
 from engine.training.n2f_batch import N2FBatch, batch_from_map_rows
 from engine.training.n2fnet import N2FOutputs
 from engine.training.rotation6d import geodesic
 from engine.training.row_source import Store
-from engine.types import F32, F64, FlameParams
+from engine.types import FlameParams
 
-__all__ = ["SCORES", "FaceDistance", "validate_n2fnet"]
+__all__ = ["SCORES", "validate_n2fnet"]
 
 SCORES = ("cd_mm", "vertex_mm", "rotation_median_deg", "rotation_mean_deg", "jaw_deg", "eyelids")
 """Means over samples; cd_mm: chamfer distance over the face after rigid alignment."""
 
 _AT_ONCE = 32
-_NORMAL_SCALE_M = 0.01  # keeps lips and lids on their own side
-
-
-class FaceDistance:
-    """Distances between two faces of one head model, after rigid alignment by their vertices."""
-
-    def __init__(self, model: HeadModel) -> None:
-        self._faces, self._region = model.faces, model.regions["face"]
-        inside = np.zeros(model.n_vertices, np.bool_)
-        inside[self._region] = True
-        self._use = inside[model.faces].all(axis=1)
-
-    def __call__(self, found: F32, true: F32) -> tuple[float, float]:
-        """Of (V, 3) metres: chamfer distance, the mean of both directions' means of points to
-        surface, and the mean distance of vertices to their own; mm.
-        """
-        moved = self._aligned(found, true)
-        there = self._to_surface(moved, true)
-        back = self._to_surface(true.astype(np.float64), moved)
-        own = np.linalg.norm((moved - true)[self._region], axis=1).mean()
-        return 1e3 * (there + back) / 2, 1e3 * float(own)
-
-    def _aligned(self, found: F32, true: F32) -> F64:
-        """Turned and shifted, not scaled."""
-        source, target = (v[self._region].astype(np.float64) for v in (found, true))
-        R = fit_similarity(source, target, np.ones(len(source))).R
-        moved: F64 = (found - source.mean(axis=0)) @ R.T + target.mean(axis=0)
-        return moved
-
-    def _to_surface(self, vertices: F64, other: npt.NDArray[Any]) -> float:
-        normals = vertex_normals(vertices.astype(np.float32), self._faces)[self._region]
-        surface = Surface(other.astype(np.float64), self._faces, use=self._use)
-        points = vertices[self._region]
-        match = surface.closest(points, normals.astype(np.float64), _NORMAL_SCALE_M)
-        return float(np.linalg.norm(match.points - points, axis=1).mean())
 
 
 @torch.no_grad()

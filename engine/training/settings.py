@@ -34,7 +34,7 @@ class NormalTrainSettings:
     weight_decay: float = 0.02
     clip_norm: float = 5.0  # longest gradient
     ema_decay: float = 0.999  # of the running mean of weights, which is what is validated and kept
-    bf16: bool = True  # convolutions in bfloat16
+    bf16: bool = True  # convolutions in bfloat16, where the processor computes in it
     # The losses.
     edge_weight: float = 0.5  # of differences between neighbouring normals
     parsing_weight: float = 0.3  # of the cross-entropy of the parsing

@@ -31,7 +31,12 @@ from engine.training.n2f_settings import N2FSettings
 from engine.training.n2f_validate import SCORES, validate_n2fnet
 from engine.training.n2f_weights import N2FNET, N2FRecipe
 from engine.training.n2fnet import N2FNet
-from engine.training.optimising import decay_groups, descend, learning_rate
+from engine.training.optimising import (
+    convolutions_in,
+    decay_groups,
+    descend,
+    learning_rate,
+)
 from engine.training.report import TrainReport
 from engine.training.row_source import Progress
 from engine.training.stop_signals import stop_signals
@@ -171,7 +176,7 @@ def _learn(
     for group in state.optimiser.param_groups:
         group["lr"] = _rate(settings, state.step)
     maps = batch.maps(settings.inputs).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(on.device.type, torch.bfloat16, enabled=settings.bf16):
+    with convolutions_in(on.device, bf16=settings.bf16):
         out = state.prepared(maps)
     losses = n2f_losses(out, batch, mesh, stage.weights)
     loss = losses.total(stage.weights)

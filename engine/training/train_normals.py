@@ -29,7 +29,12 @@ from engine.training.fly import Fly, FlyingRows
 from engine.training.launch import Alone, Launch
 from engine.training.normal_losses import NormalLosses, normal_losses
 from engine.training.normal_net import NormalNet
-from engine.training.optimising import decay_groups, descend, learning_rate
+from engine.training.optimising import (
+    convolutions_in,
+    decay_groups,
+    descend,
+    learning_rate,
+)
 from engine.training.report import TrainReport
 from engine.training.row_source import Progress, RowSource, StoredRows
 from engine.training.sample_store import SampleStore
@@ -188,7 +193,7 @@ def _learn(
     for group in state.optimiser.param_groups:
         group["lr"] = _rate(settings, state.step)
     image = batch.image.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(on.device.type, torch.bfloat16, enabled=settings.bf16):
+    with convolutions_in(on.device, bf16=settings.bf16):
         out = state.prepared(image, batch.points)
     losses = normal_losses(out, batch)
     loss = losses.total(settings.edge_weight, settings.parsing_weight)

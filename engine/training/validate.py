@@ -7,6 +7,7 @@ from torch import nn
 from engine.synth.sample import FACE_CLASSES, MASK_CLASSES
 from engine.training.batch import batch_from_rows
 from engine.training.normal_metrics import NormalScores, score, summary
+from engine.training.optimising import convolutions_in
 from engine.training.sample_store import SampleStore
 
 __all__ = ["validate"]
@@ -31,7 +32,7 @@ def validate(net: nn.Module, store: SampleStore, n_most: int, bf16: bool) -> dic
     scores: list[NormalScores] = []
     for first in range(0, n, _AT_ONCE):
         batch = batch_from_rows(store.read(indices[first : first + _AT_ONCE]))
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with convolutions_in(device, bf16=bf16):
             out = net(batch.image.to(device), batch.points.to(device))
         shares = out.parsing.softmax(dim=1)[:, list(MASK_CLASSES)].sum(dim=1)
         maps = [

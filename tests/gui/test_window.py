@@ -9,6 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.main_window import Commands, MainWindow
+from app.method_menu import Methods
 from app.qt import Qt
 from app.session import LiveSession
 from app.source_menu import sample_request
@@ -40,7 +41,8 @@ def open_session(qtbot: QtBot) -> Iterator[Open]:
         def make_renderer(ctx: object) -> MeshRenderer:
             return MeshRenderer(ctx, ONE_TRIANGLE)
 
-        sessions.append(LiveSession(make_renderer, lambda: fitter, open_source))
+        methods = Methods("n2fnet", {"landmarks": "", "n2fnet": "", "n2fnet-refined": "no file"})
+        sessions.append(LiveSession(make_renderer, lambda: fitter, open_source, methods=methods))
         sessions[-1].start(Request("fake", "Fake source"))
         window = sessions[-1].window
         qtbot.addWidget(window)
@@ -304,3 +306,21 @@ def test_the_windows_picture_has_the_canvas_in_it(qtbot: QtBot, open_session: Op
     picture = session.window.picture()
     assert picture.shape[:2] == (session.window.height(), session.window.width())
     assert picture[picture.shape[0] // 2, picture.shape[1] // 2].tolist() == [FRAME_GREY] * 3
+
+
+def test_f_changes_the_method_and_leaves_out_what_cannot_be_used(qtbot: QtBot, open_session: Open):
+    fitter = FakeFitter()
+    session = open_session(lambda spec: FakeSource(2), fitter)
+    wait_ended(qtbot, session)
+    window = session.window
+    assert (window.method, window.method_button.text()) == ("n2fnet", "N2FNet")
+    refined = window.method_button.actions_by_name["n2fnet-refined"]
+    assert not refined.isEnabled()
+    assert refined.toolTip() == "no file"
+    qtbot.keyClick(window, Qt.Key.Key_F)
+    assert (window.method, window.method_button.text()) == ("landmarks", "Landmarks")
+    window.open(Request("again", "Again"))
+    qtbot.waitUntil(lambda: fitter.events.count("run 1") == 2, timeout=WAIT_MS)
+    assert "use landmarks" in fitter.events
+    qtbot.keyClick(window, Qt.Key.Key_F)
+    assert window.method == "n2fnet"

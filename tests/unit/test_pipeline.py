@@ -145,7 +145,7 @@ def test_a_tracked_face_is_set_up_once(
             made.append(model)
             super().__init__(model)
 
-    monkeypatch.setattr("engine.pipeline.LandmarkFitter", Counted)
+    monkeypatch.setattr("engine.face_fit.LandmarkFitter", Counted)
     source, reconstructor = VideoSource(asset_path("sample.mp4")), Reconstructor(openhead)
     for _ in range(5):
         frame = source.read()
@@ -196,7 +196,7 @@ def test_refinement_uses_the_normals_and_is_timed(
     """The made network sees a ball: the fit goes towards it, the landmarks keep it a face."""
     normals = NormalEstimator(save_normal_net(tmp_path / "made.onnx"))
     source = VideoSource(asset_path("sample.mp4"))
-    reconstructor = Reconstructor(openhead, normals=normals, refine=True)
+    reconstructor = Reconstructor(openhead, normals=normals, method="landmarks-refined")
     fits = [reconstructor.run(f) for _ in range(3) if (f := source.read()) is not None]
     source.close()
     reconstructor.close()
@@ -211,5 +211,5 @@ def test_refinement_uses_the_normals_and_is_timed(
 
 
 def test_refinement_without_normals_is_refused(openhead: HeadModel) -> None:
-    with pytest.raises(ValueError, match="refine needs normals"):
-        Reconstructor(openhead, refine=True)
+    with pytest.raises(ValueError, match="needs normals"):
+        Reconstructor(openhead, method="landmarks-refined")

@@ -200,3 +200,20 @@ def test_an_unexpected_error_is_told_and_the_next_source_gets_a_new_fitter(
 
 def test_stop_without_start_is_clean():
     assert Worker(FakeFitter, lambda spec: FakeSource(1), lambda view: None).stop()
+
+
+def test_another_method_is_used_from_the_next_frame_on():
+    source, fitter = FakeSource(3), FakeFitter()
+    collector = Collector()
+    worker = Worker(lambda: fitter, lambda spec: source, collector)
+
+    def change(frame: Frame) -> None:
+        if frame.index == 0:
+            worker.set_method("n2fnet")
+
+    fitter.before_run = change
+    worker.start()
+    worker.open(Request("x", "The source"))
+    collector.wait_for(lambda view: view.state is State.ENDED)
+    assert worker.stop()
+    assert fitter.events[1:5] == ["run 0", "use n2fnet", "run 1", "run 2"]

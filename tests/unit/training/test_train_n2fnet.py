@@ -10,6 +10,7 @@ import torch
 
 from engine.errors import AssetError, ModelContractError
 from engine.flame.cache import import_flame
+from engine.flame.face_distance import FaceDistance
 from engine.flame.posed import PosedHead
 from engine.stages.onnx_session import OnnxSession
 from engine.synth.draw_maps import DrawPlan, draw_maps
@@ -25,7 +26,6 @@ from engine.training.n2f_settings import (
     config_names,
     read_n2f_settings,
 )
-from engine.training.n2f_validate import FaceDistance
 from engine.training.n2f_weights import N2FNET, read_n2fnet
 from engine.training.train_n2fnet import N2FPaths, train_n2fnet
 from engine.types import FlameParams
@@ -217,3 +217,14 @@ def test_other_inputs_make_a_network(inputs: tuple[str, ...]):
     net = ExportedN2FNet(N2FNet(replace(SMALL, inputs=inputs, stages=()), 6, 4)).eval()
     image = torch.zeros(1, 128, 128, 3, dtype=torch.uint8 if "image" in inputs else torch.float32)
     assert net(image)[0].shape == (1, 6)
+
+
+def test_a_course_is_scaled_with_its_stages():
+    full = read_n2f_settings("two-stage")
+    short = full.scaled(0.01)
+    assert [stage.steps for stage in short.stages] == [200, 400]
+    assert short.stages[1].ramp_steps == 50
+    assert short.stages[0].warmup_steps == 20
+    assert full.scaled(1.0).stages == full.stages
+    with pytest.raises(ValueError, match="above 0"):
+        full.scaled(0)

@@ -1,0 +1,165 @@
+"""The ways to fit a head: what each begins with, whether it is refined, and which file it needs."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from engine.errors import EngineError
+from engine.face_fit import FaceFollower, LandmarkFollower, NetworkFollower
+from engine.flame.model import HeadModel
+from engine.io.assets import asset_path, sha256_of
+from engine.stages.flame_regressor import FlameRegressor
+from engine.stages.landmark_placer import LandmarkPlacer
+from engine.stages.normal_surface import NormalSurface
+from engine.stages.refiner import Refiner
+
+__all__ = [
+    "DEFAULT",
+    "LIVE_METHODS",
+    "METHODS",
+    "Followers",
+    "Method",
+    "default_method",
+    "load_regressor",
+    "method_named",
+    "network_identity",
+    "network_path",
+    "obstacle",
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way."""
+
+    name: str
+    network: str | None = None  # file among the assets; None: begins with landmarks
+    needs_normals: bool = False
+    refined: bool = False  # by landmarks and normals together
+
+
+METHODS: Final = {
+    method.name: method
+    for method in (
+        Method("n2fnet-refined", "n2fnet.onnx", needs_normals=True, refined=True),
+        Method("n2fnet", "n2fnet.onnx", needs_normals=True),
+        Method("n2fnet-noseg", "n2fnet_noseg.onnx", needs_normals=True),
+        Method("rgb", "n2fnet_rgb.onnx"),
+        Method("landmarks-refined", needs_normals=True, refined=True),
+        Method("landmarks"),
+    )
+}
+"""By name."""
+
+DEFAULT: Final = "n2fnet-refined"
+
+LIVE_METHODS: Final = ("landmarks", "n2fnet", "n2fnet-refined")
+"""Those that the window switches between."""
+
+
+def method_named(name: str) -> Method:
+    """Raises: ValueError: if there is none of that name."""
+    if name not in METHODS:
+        raise ValueError(f"method {name!r} does not exist; choose from {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def network_path(method: Method, weights: Path | None) -> Path | None:
+    """The file of a method's network; None if it needs none.
+
+    Args:
+        weights: a network of one's own in place of N2FNet's shipped one.
+    Raises: AssetError: if the shipped file is missing or changed.
+    """
+    if method.network is None:
+        return None
+    own = weights is not None and method.network == METHODS[DEFAULT].network
+    return weights if own else asset_path(method.network)
+
+
+def network_identity(name: str, weights: Path | None) -> str:
+    """For records: the network's file and the start of its hash; empty without one."""
+    path = network_path(method_named(name), weights)
+    return f"{path.name} {sha256_of(path)[:12]}" if path is not None else ""
+
+
+def load_regressor(method: Method, model: HeadModel, weights: Path | None) -> FlameRegressor | None:
+    """The network of a method, on the graphics card where there is one; None if it needs none.
+
+    Args:
+        weights: as for `network_path`.
+    Raises: AssetError: if the file is missing or damaged. ModelContractError: if it is for another
+        head model. ProviderError.
+    """
+    path = network_path(method, weights)
+    if path is None:
+        return None
+    regressor = FlameRegressor(path, model)
+    if regressor.session.fallback:
+        log.warning("%s runs on the %s", path.name, regressor.session.fallback)
+    return regressor
+
+
+def obstacle(name: str, model: HeadModel, weights: Path | None, no_normals: str) -> str:
+    """Why a method cannot be used here; empty where it can.
+
+    Args:
+        weights: as for `load_regressor`.
+        no_normals: why there is no normal network; empty where there is one.
+    """
+    method = method_named(name)
+    if method.needs_normals and no_normals:
+        return f"no normal network: {no_normals}"
+    try:
+        load_regressor(method, model, weights)
+    except EngineError as error:
+        return str(error)
+    return ""
+
+
+def default_method(model: HeadModel, weights: Path | None, no_normals: str) -> str:
+    """The best method that can be used here; the log says why where it is not DEFAULT."""
+    problem = obstacle(DEFAULT, model, weights, no_normals)
+    if not problem:
+        return DEFAULT
+    name = "landmarks" if no_normals else "landmarks-refined"
+    log.warning("method %s instead of %s: %s", name, DEFAULT, problem)
+    return name
+
+
+class Followers:
+    """Makes followers by the method in use; what they share is loaded when first needed."""
+
+    def __init__(self, model: HeadModel, weights: Path | None, *, tracking: bool) -> None:
+        self._model, self._weights, self._tracking = model, weights, tracking
+        self._regressors: dict[str, FlameRegressor | None] = {}
+        self._placer: LandmarkPlacer | None = None
+        self._surface: NormalSurface | None = None
+        self._method = METHODS["landmarks"]
+
+    def use(self, method: Method) -> None:
+        """Load what is missing."""
+        network = method.network or ""
+        if network not in self._regressors:
+            self._regressors[network] = load_regressor(method, self._model, self._weights)
+        if method.network is not None and self._placer is None:
+            self._placer = LandmarkPlacer(self._model)
+        if method.refined and self._surface is None:
+            self._surface = NormalSurface(self._model)
+        self._method = method
+
+    def new(self) -> FaceFollower:
+        """Takes tens of milliseconds."""
+        surface = self._surface if self._method.refined else None
+        regressor = self._regressors[self._method.network or ""]
+        if regressor is not None and self._placer is not None:
+            return NetworkFollower(
+                self._model, regressor, self._placer, surface=surface, tracking=self._tracking
+            )
+        refiner = None
+        if surface is not None:
+            refiner = Refiner(self._model, surface=surface, tracking=self._tracking)
+        return LandmarkFollower(self._model, refiner)

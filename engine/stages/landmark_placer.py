@@ -1,0 +1,64 @@
+"""LandmarkPlacer: puts a head whose shape, expression and rotation are known onto landmarks.
+
+Normals and networks tell little of where a head is and nothing of where its eyes look.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.flame.model import HeadModel
+from engine.stages.head_unknowns import params_of, unknowns_of
+from engine.stages.landmark_energy import N_POSE, FitConfig, LandmarkEnergy, Observation, Unknowns
+from engine.stages.mediapipe_points import EYE_CORNERS
+from engine.types import F32, Camera, FlameParams
+
+__all__ = ["LandmarkPlacer", "Placed"]
+
+_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A head on its landmarks."""
+
+    params: FlameParams
+    rms: float  # miss of the fitted landmarks over the outer eye corners' distance
+
+
+class LandmarkPlacer:
+    """For one head model; keeps nothing of a frame. BLAS should run one thread."""
+
+    def __init__(self, model: HeadModel) -> None:
+        self._model = model
+        self._energy = LandmarkEnergy(model, FitConfig())
+        eyes = N_POSE + model.n_expr + 3
+        self._solved = np.r_[3:N_POSE, eyes : eyes + 4]
+
+    def place(self, params: FlameParams, landmarks: F32, camera: Camera) -> Placed:
+        """Move the head, and turn its eyes, until the landmarks are met best.
+
+        Args:
+            params: t need only be in front of the camera.
+            landmarks: (478, 2) MediaPipe's points, px of the camera.
+        Raises: ModelContractError: if params belong to another head model.
+        """
+        unknowns = unknowns_of(self._model, params)
+        far = self._energy.observe(landmarks, camera, robust=False)
+        near = self._energy.observe(landmarks, camera)
+        for step in range(_STEPS):
+            unknowns = self._moved(unknowns, near if step == _STEPS - 1 else far)
+        return Placed(params_of(self._model, unknowns), self._miss(unknowns, near, landmarks))
+
+    def _moved(self, unknowns: Unknowns, seen: Observation) -> Unknowns:
+        now = self._energy.equations(unknowns, seen)
+        delta = np.zeros(len(now.g))
+        part = np.ix_(self._solved, self._solved)
+        delta[self._solved] = -np.linalg.solve(now.H[part], now.g[self._solved])
+        return self._energy.moved(unknowns, delta)
+
+    def _miss(self, unknowns: Unknowns, seen: Observation, landmarks: F32) -> float:
+        residual = self._energy.project(unknowns, seen.camera) - seen.pixels
+        a, b = (landmarks[EYE_CORNERS[k]] for k in (0, 3))
+        iod = max(float(np.linalg.norm(a - b)), 1e-6)
+        return float(np.sqrt((residual**2).sum(axis=1).mean())) / iod

@@ -1,0 +1,156 @@
+"""Measure methods of fitting on synthetic samples whose truth is known.
+
+python scripts/evaluate_fits.py DATA --out eval [--methods landmarks,n2fnet,n2fnet-refined]
+
+DATA has val-*.tar of `n2f synth --split val`; samples of the head model count. Normals are
+predicted, unless --true-normals is given. Distances are over the face after rigid alignment, both
+directions (chamfer distance, CD), mm; angles are of the head's rotation. OUT/fits.csv has a row for
+each sample and method, OUT/fits.md the table.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+from threadpoolctl import threadpool_limits
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from engine.files import replacing
+from engine.flame.face_distance import FaceDistance
+from engine.flame.model import HeadModel
+from engine.flame.posed import PosedHead
+from engine.head_choice import chosen_head_model
+from engine.methods import METHODS, Followers, method_named
+from engine.normal_choice import choose_normals
+from engine.stages.normal_estimator import NormalEstimator
+from engine.synth.sample import MASK_CLASSES, Sample, decode_normals
+from engine.synth.shards import read_shard
+from engine.timing import StageClock
+from engine.types import FaceCrop, NormalMap
+
+COLUMNS = ("method", "sample", "cd_mm", "vertex_mm", "rotation_deg", "rms", "quality", "ms")
+_WHOLE = np.eye(3)[:2]
+
+
+def samples(data: Path, model: HeadModel) -> Iterator[Sample]:
+    """Those whose parameters are the head model's."""
+    for shard in sorted(data.glob("val-*.tar")):
+        for sample in read_shard(shard):
+            if sample.params.model_id == model.model_id:
+                yield sample
+
+
+def crop_of(sample: Sample) -> FaceCrop:
+    """As the cropper would have cut it; the sample's camera is the crop's."""
+    return FaceCrop(
+        image=sample.image,
+        crop_from_frame=_WHOLE,
+        landmarks=np.ascontiguousarray(sample.points[:, :2]),
+        score=1.0,
+        landmarks_z=np.ascontiguousarray(sample.points[:, 2]),
+    )
+
+
+def true_maps(sample: Sample) -> NormalMap:
+    """The sample's own normals."""
+    mask = np.isin(sample.parsing, MASK_CLASSES).astype(np.float32)
+    head = decode_normals(sample.head_normals)
+    view = head @ sample.params.R.T.astype(np.float32)
+    return NormalMap(head, view, mask, np.ones_like(mask), sample.parsing, _WHOLE)
+
+
+def measure(
+    options: argparse.Namespace, model: HeadModel, names: list[str]
+) -> list[dict[str, object]]:
+    """A row for each sample and method."""
+    choice = choose_normals(options.normals)
+    estimator = NormalEstimator(choice.path) if choice.path is not None else None
+    distance, head = FaceDistance(model), PosedHead(model)
+    makers = {}
+    for name in names:
+        makers[name] = Followers(model, options.n2fnet, tracking=False)
+        makers[name].use(method_named(name))
+    followers = {name: maker.new() for name, maker in makers.items()}
+    rows: list[dict[str, object]] = []
+    for number, sample in enumerate(islice(samples(options.data, model), options.n)):
+        crop = crop_of(sample)
+        seen = true_maps(sample)
+        if not options.true_normals and estimator is not None:
+            seen = estimator.run(crop, sample.camera)
+        truth = head.vertices(sample.params).copy()
+        for name, follower in followers.items():
+            follower.reset()
+            start = time.perf_counter()
+            fit = follower.fit(crop, sample.camera, 0, seen, StageClock())
+            ms = 1e3 * (time.perf_counter() - start)
+            cd, vertex = distance(head.vertices(fit.params), truth)
+            turn = Rotation.from_matrix(fit.params.R @ sample.params.R.T).magnitude()
+            values = (name, number, cd, vertex, np.degrees(turn), fit.rms, fit.quality, ms)
+            rows.append(dict(zip(COLUMNS, values, strict=True)))
+        if number % 50 == 49:
+            sys.stderr.write(f"{number + 1} samples\n")
+    return rows
+
+
+def table(rows: list[dict[str, object]], names: list[str], note: str) -> str:
+    """Markdown."""
+    lines = [
+        note,
+        "",
+        "| method | n | CD mm mean | median | 95 % under | rotation ° median | mean | ms p50 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        own = [row for row in rows if row["method"] == name]
+        cd, turn, ms = (np.array([r[c] for r in own]) for c in ("cd_mm", "rotation_deg", "ms"))
+        lines.append(
+            f"| `{name}` | {len(own)} | {cd.mean():.3f} | {np.median(cd):.3f} "
+            f"| {np.percentile(cd, 95):.2f} | {np.median(turn):.2f} | {turn.mean():.2f} "
+            f"| {np.median(ms):.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder with val-*.tar")
+    parser.add_argument("--out", type=Path, required=True, help="folder for fits.csv, fits.md")
+    parser.add_argument("--methods", default=",".join(METHODS), help="names, comma-separated")
+    parser.add_argument("--model", type=Path, help="head model; default: the bundled one")
+    parser.add_argument("--normals", help="normal network; default: the bundled one")
+    parser.add_argument("--n2fnet", type=Path, help="N2FNet; default: the bundled one")
+    parser.add_argument("--true-normals", action="store_true", help="in place of predicted ones")
+    parser.add_argument("--n", type=int, default=1000, help="samples at most; default 1000")
+    options = parser.parse_args()
+    threadpool_limits(1, user_api="blas")
+    names = options.methods.split(",")
+    model = chosen_head_model(options.model)
+    rows = measure(options, model, names)
+    kind = "true" if options.true_normals else "predicted"
+    note = f"{len(rows) // len(names)} samples of {model.name}, {kind} normals."
+    options.out.mkdir(parents=True, exist_ok=True)
+    with (
+        replacing(options.out / "fits.csv") as path,
+        path.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    text = table(rows, names, note)
+    (options.out / "fits.md").write_text(text, encoding="utf-8")
+    settings = {name: str(value) for name, value in vars(options).items()}
+    (options.out / "fits.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    sys.stdout.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
