@@ -13,7 +13,7 @@ from engine.stages.flame_regressor import FlameRegressor, Regressed
 from engine.stages.landmark_fitter import LandmarkFitter
 from engine.stages.landmark_placer import LandmarkPlacer
 from engine.stages.normal_surface import NormalSurface
-from engine.stages.refiner import RefinedFit, Refiner, RefineStart
+from engine.stages.refiner import FOR_PREDICTED, RefinedFit, Refiner, RefineStart
 from engine.timing import StageClock
 from engine.types import F32, F64, Camera, FaceCrop, FlameParams, NormalMap
 
@@ -162,7 +162,7 @@ class NetworkFollower:
     def _new_refiner(self) -> Refiner | None:
         if self._surface is None:
             return None
-        return Refiner(self._model, surface=self._surface, tracking=self._tracking)
+        return Refiner(self._model, FOR_PREDICTED, surface=self._surface, tracking=self._tracking)
 
 
 class _MeanShape:

@@ -12,7 +12,7 @@ from engine.io.assets import asset_path, sha256_of
 from engine.stages.flame_regressor import FlameRegressor
 from engine.stages.landmark_placer import LandmarkPlacer
 from engine.stages.normal_surface import NormalSurface
-from engine.stages.refiner import Refiner
+from engine.stages.refiner import FOR_PREDICTED, Refiner
 
 __all__ = [
     "DEFAULT",
@@ -161,5 +161,5 @@ class Followers:
             )
         refiner = None
         if surface is not None:
-            refiner = Refiner(self._model, surface=surface, tracking=self._tracking)
+            refiner = Refiner(self._model, FOR_PREDICTED, surface=surface, tracking=self._tracking)
         return LandmarkFollower(self._model, refiner)

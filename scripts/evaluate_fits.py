@@ -1,11 +1,13 @@
 """Measure methods of fitting on synthetic samples whose truth is known.
 
 python scripts/evaluate_fits.py DATA --out eval [--methods landmarks,n2fnet,n2fnet-refined]
+    [--network baseline=baseline.onnx ...]
 
 DATA has val-*.tar of `n2f synth --split val`; samples of the head model count. Normals are
 predicted, unless --true-normals is given. Distances are over the face after rigid alignment, both
 directions (chamfer distance, CD), mm; angles are of the head's rotation. OUT/fits.csv has a row for
-each sample and method, OUT/fits.md the table.
+each sample and method, OUT/fits.md the table, OUT/fits.json the figures with the networks' hashes.
+Networks named with --network are measured without refinement, as `n2fnet` is.
 """
 
 import argparse
@@ -23,13 +25,17 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from engine.face_fit import FaceFollower, NetworkFollower
 from engine.files import replacing
 from engine.flame.face_distance import FaceDistance
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.head_choice import chosen_head_model
-from engine.methods import METHODS, Followers, method_named
+from engine.io.assets import sha256_of
+from engine.methods import METHODS, Followers, method_named, network_identity
 from engine.normal_choice import choose_normals
+from engine.stages.flame_regressor import FlameRegressor
+from engine.stages.landmark_placer import LandmarkPlacer
 from engine.stages.normal_estimator import NormalEstimator
 from engine.synth.sample import MASK_CLASSES, Sample, decode_normals
 from engine.synth.shards import read_shard
@@ -37,6 +43,12 @@ from engine.timing import StageClock
 from engine.types import FaceCrop, NormalMap
 
 COLUMNS = ("method", "sample", "cd_mm", "vertex_mm", "rotation_deg", "rms", "quality", "ms")
+REPORT_HEAD = """# Methods in figures
+
+Written by `scripts/evaluate_fits.py`; [training.md](training.md) tells what was done. CD: chamfer
+distance over the face after rigid alignment, the mean of both directions. Times are of the method
+alone, on the CPU, without MediaPipe and normals.
+"""
 _WHOLE = np.eye(3)[:2]
 
 
@@ -74,11 +86,14 @@ def measure(
     choice = choose_normals(options.normals)
     estimator = NormalEstimator(choice.path) if choice.path is not None else None
     distance, head = FaceDistance(model), PosedHead(model)
-    makers = {}
+    followers: dict[str, FaceFollower] = {}
     for name in names:
-        makers[name] = Followers(model, options.n2fnet, tracking=False)
-        makers[name].use(method_named(name))
-    followers = {name: maker.new() for name, maker in makers.items()}
+        maker = Followers(model, options.n2fnet, tracking=False)
+        maker.use(method_named(name))
+        followers[name] = maker.new()
+    placer = LandmarkPlacer(model)
+    for name, path in options.networks.items():
+        followers[name] = NetworkFollower(model, FlameRegressor(path, model), placer)
     rows: list[dict[str, object]] = []
     for number, sample in enumerate(islice(samples(options.data, model), options.n)):
         crop = crop_of(sample)
@@ -100,7 +115,22 @@ def measure(
     return rows
 
 
-def table(rows: list[dict[str, object]], names: list[str], note: str) -> str:
+def figures(rows: list[dict[str, object]], name: str) -> dict[str, float]:
+    """Of one method."""
+    own = [row for row in rows if row["method"] == name]
+    cd, turn, ms = (np.array([r[c] for r in own]) for c in ("cd_mm", "rotation_deg", "ms"))
+    return {
+        "n": len(own),
+        "cd_mean_mm": float(cd.mean()),
+        "cd_median_mm": float(np.median(cd)),
+        "cd_p95_mm": float(np.percentile(cd, 95)),
+        "rotation_median_deg": float(np.median(turn)),
+        "rotation_mean_deg": float(turn.mean()),
+        "ms_p50": float(np.median(ms)),
+    }
+
+
+def table(all_figures: dict[str, dict[str, float]], note: str) -> str:
     """Markdown."""
     lines = [
         note,
@@ -108,13 +138,11 @@ def table(rows: list[dict[str, object]], names: list[str], note: str) -> str:
         "| method | n | CD mm mean | median | 95 % under | rotation ° median | mean | ms p50 |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name in names:
-        own = [row for row in rows if row["method"] == name]
-        cd, turn, ms = (np.array([r[c] for r in own]) for c in ("cd_mm", "rotation_deg", "ms"))
+    for name, f in all_figures.items():
         lines.append(
-            f"| `{name}` | {len(own)} | {cd.mean():.3f} | {np.median(cd):.3f} "
-            f"| {np.percentile(cd, 95):.2f} | {np.median(turn):.2f} | {turn.mean():.2f} "
-            f"| {np.median(ms):.1f} |"
+            f"| `{name}` | {f['n']} | {f['cd_mean_mm']:.3f} | {f['cd_median_mm']:.3f} "
+            f"| {f['cd_p95_mm']:.2f} | {f['rotation_median_deg']:.2f} "
+            f"| {f['rotation_mean_deg']:.2f} | {f['ms_p50']:.1f} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -127,15 +155,19 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="head model; default: the bundled one")
     parser.add_argument("--normals", help="normal network; default: the bundled one")
     parser.add_argument("--n2fnet", type=Path, help="N2FNet; default: the bundled one")
+    parser.add_argument("--network", action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument("--report", type=Path, help="Markdown file for the table")
     parser.add_argument("--true-normals", action="store_true", help="in place of predicted ones")
     parser.add_argument("--n", type=int, default=1000, help="samples at most; default 1000")
     options = parser.parse_args()
     threadpool_limits(1, user_api="blas")
-    names = options.methods.split(",")
+    names = [name for name in options.methods.split(",") if name]
+    options.networks = {n: Path(f) for n, f in (pair.split("=", 1) for pair in options.network)}
     model = chosen_head_model(options.model)
     rows = measure(options, model, names)
     kind = "true" if options.true_normals else "predicted"
-    note = f"{len(rows) // len(names)} samples of {model.name}, {kind} normals."
+    every = [*names, *options.networks]
+    note = f"{len(rows) // len(every)} samples of {model.name}, {kind} normals."
     options.out.mkdir(parents=True, exist_ok=True)
     with (
         replacing(options.out / "fits.csv") as path,
@@ -144,10 +176,20 @@ def main() -> int:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    text = table(rows, names, note)
+    measured = {name: figures(rows, name) for name in every}
+    text = table(measured, note)
     (options.out / "fits.md").write_text(text, encoding="utf-8")
-    settings = {name: str(value) for name, value in vars(options).items()}
-    (options.out / "fits.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    networks = {name: network_identity(name, options.n2fnet) for name in names}
+    networks |= {name: f"{p.name} {sha256_of(p)[:12]}" for name, p in options.networks.items()}
+    summary = {
+        "settings": {name: str(value) for name, value in vars(options).items()},
+        "model_id": model.model_id,
+        "networks": networks,
+        "figures": measured,
+    }
+    (options.out / "fits.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    if options.report is not None:
+        options.report.write_text(f"{REPORT_HEAD}\n{text}", encoding="utf-8")
     sys.stdout.write(text)
     return 0
 

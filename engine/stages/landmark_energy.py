@@ -67,6 +67,7 @@ class Observation:
     pixels: F64  # (N, 2) px of the points that are fitted
     camera: Camera
     robust: bool = True  # far misses hardly count
+    doubt: float = 1.0  # what the landmarks' usual noise is multiplied by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +151,7 @@ class LandmarkEnergy:
         view = turned + unknowns.t
         residual = project(view, K) - seen.pixels
         metres = -view[:, 2] / np.sqrt(abs(np.linalg.det(K[:2, :2])))  # per px, at its depth
-        weight = metres / self.sigma * np.sqrt(self._facing(R, view))
+        weight = metres / (seen.doubt * self.sigma) * np.sqrt(self._facing(R, view))
         squared = (residual**2).sum(axis=1)
         # Geman and McClure 1987: e^2 / (1 + e^2 / c^2), and the weights that lead to its minimum.
         far = squared * (metres / (self._config.outlier_mm * 1e-3)) ** 2 if seen.robust else 0.0

@@ -43,6 +43,7 @@ _PANELS: Final = (
         {"rotation_median_deg": "rotation"},
     ),
     _Panel("held-out samples: IoU of the face mask", {"mask_iou": "mask"}),
+    _Panel("held-out samples: chamfer distance, mm", {"cd_mm": "face"}),
     _Panel("training: loss", {"loss": "sum", "head": "head", "view": "view"}),
 )
 

@@ -10,6 +10,7 @@ from engine.errors import AssetError
 from engine.synth.map_files import MapStore
 from engine.training.degradation import Degradation, degraded
 from engine.training.launch import Launch
+from engine.training.n2f_augment import MirrorMap, augmented
 from engine.training.n2f_batch import N2FBatch, batch_from_map_rows, joined
 from engine.training.n2f_settings import N2FSettings, Stage
 from engine.training.row_source import Progress, StoredRows
@@ -44,6 +45,7 @@ class N2FSource:
     folders: MapFolders
     model_id: str
     on: Launch
+    mirror: MirrorMap | None = None
     progress: dict[str, Progress] = field(default_factory=dict)
     _stores: dict[str, MapStore] = field(default_factory=dict)
     _open: dict[str, _Open] = field(default_factory=dict)
@@ -68,6 +70,8 @@ class N2FSource:
     def batch(self, step: int, should_stop: Callable[[], bool]) -> N2FBatch:
         """This process' share of the batch of a step, degraded as its stage wants."""
         stage, done = self.settings.stage_at(step)
+        seed = hash((self.settings.seed, step, self.on.rank)) % 2**63
+        random = torch.Generator().manual_seed(seed)
         parts = []
         counts = share_counts(stage.shares, self.settings.batch_size)
         for name, count in zip(SOURCES, counts, strict=True):
@@ -77,11 +81,10 @@ class N2FSource:
             rows = self._rows(name, count, should_stop)
             batch = batch_from_map_rows(rows, self.settings.trunk_px, picture=picture)
             if name == "drawn" and (strength := _strength(stage, done)):
-                seed = hash((self.settings.seed, step, self.on.rank)) % 2**63
-                random = torch.Generator().manual_seed(seed)
                 batch = degraded(batch, Degradation().scaled(strength), random)
             parts.append(batch)
-        return joined(parts)
+        batch = joined(parts)
+        return augmented(batch, self.mirror, random) if self.settings.augment else batch
 
     def _rows(self, name: str, count: int, should_stop: Callable[[], bool]) -> Rows:
         if name not in self._open or self._open[name].batch_size != count:

@@ -93,11 +93,14 @@ def _network(sources: MapSources) -> Path:
 def _fit_photos(
     model: HeadModel, sources: MapSources, photos: Path, out: Path, settings: N2FSettings
 ) -> None:
-    """With the program's own pipeline, unless it is done already."""
+    """By landmarks and normals together, unless it is done already."""
     if any(out.glob("train-*.npy")):
         return
     fitter = Reconstructor(
-        model, tracking=False, normals=NormalEstimator(_network(sources), may_fall_back=True)
+        model,
+        method="landmarks-refined",
+        tracking=False,
+        normals=NormalEstimator(_network(sources), may_fall_back=True),
     )
     try:
         map_px = settings.trunk_px if "head" in settings.inputs else 64

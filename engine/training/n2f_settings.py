@@ -98,6 +98,7 @@ class N2FSettings:
     clip_norm: float = 5.0
     ema_decay: float = 0.999
     bf16: bool = True  # convolutions in bfloat16, where the processor computes in it
+    augment: bool = True  # samples mirrored, turned and sized anew
     log_every: int = 50  # steps
     val_every: int = 2000  # steps
     n_val: int = 200  # samples looked at, at most

@@ -24,6 +24,7 @@ from engine.training.checkpoint import (
 )
 from engine.training.face_mesh import FaceMesh
 from engine.training.launch import Alone, Launch
+from engine.training.n2f_augment import mirror_map
 from engine.training.n2f_batch import N2FBatch
 from engine.training.n2f_data import MapFolders, N2FSource
 from engine.training.n2f_losses import N2FLosses, n2f_losses
@@ -86,7 +87,8 @@ def train_n2fnet(
         raise AssetError(f"settings {settings.name} have no stages; add [[stages]] to the file")
     torch.manual_seed(settings.seed)
     recipe = N2FRecipe.of(settings, model)
-    source = N2FSource(settings, paths.folders, model.model_id, on)
+    mirror = mirror_map(model) if settings.augment else None
+    source = N2FSource(settings, paths.folders, model.model_id, on, mirror)
     val = _validation(paths, model)
     state = _start(recipe, model, paths, source, on)
     mesh = FaceMesh(model).to(on.device)

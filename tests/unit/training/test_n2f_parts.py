@@ -1,14 +1,22 @@
 """N2FNet's parts: rotations, the face mesh, the losses."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
 from engine.flame.lbs import posed_vertices
+from engine.flame.model import HeadModel
 from engine.flame.posed import surface_points
 from engine.stages.weak_perspective import CropPose, project_weakly
+from engine.synth.draw_maps import DrawPlan, draw_maps
+from engine.synth.map_files import MapStore
 from engine.training.face_mesh import REGION_WEIGHTS, FaceMesh, gram_matrix
+from engine.training.n2f_augment import _mirrored, mirror_map, turned
+from engine.training.n2f_batch import N2FBatch, batch_from_map_rows
 from engine.training.n2f_losses import kabsch, n2f_losses, projected
 from engine.training.n2f_settings import LossWeights, N2FSettings
 from engine.training.n2fnet import GROUPS, N2FNet, N2FOutputs
@@ -141,3 +149,51 @@ def test_the_spread_has_its_groups_in_order():
         "shape": 0, "expr": 2, "jaw": 3, "eyelids": 6, "neck": 8, "rotation": 11, "camera": 14,
     }  # fmt: skip
     assert float(out.std_of("expr")) == pytest.approx(np.e)
+
+
+@pytest.mark.gl
+@pytest.mark.assets
+def test_mirrored_and_turned_heads_still_lie_under_their_normals(
+    openhead: HeadModel, tmp_path: Path
+):
+    """Where the changed parameters put the face, the changed map has the face's normals."""
+    draw_maps(openhead, tmp_path, DrawPlan(6))
+    store = MapStore(tmp_path, "train", openhead.model_id)
+    store.refresh()
+    batch = batch_from_map_rows(store.read(np.arange(6)), 64, picture=False)
+    mesh, mirror = FaceMesh(openhead), mirror_map(openhead)
+    assert mirror is not None
+
+    def miss(changed: N2FBatch) -> float:
+        return float(n2f_losses(true_outputs(changed), changed, mesh, ALL).normals)
+
+    before = miss(batch)
+    flipped = _mirrored(batch, mirror, torch.ones(6, dtype=torch.bool))
+    assert miss(flipped) == pytest.approx(before, abs=0.005)
+    assert miss(replace(flipped, R=batch.R)) > before + 0.02
+    moved = turned(batch, torch.full((6,), 0.4), torch.full((6,), -0.1))
+    assert miss(moved) == pytest.approx(before, abs=0.01)  # read between pixels
+    assert miss(replace(moved, R=batch.R)) > before + 0.02
+    back = turned(moved, torch.full((6,), -0.4), torch.full((6,), 0.1))
+    # Scale and turn have the same middle: the way back is exact.
+    torch.testing.assert_close(back.camera, batch.camera, atol=1e-5, rtol=0)
+    torch.testing.assert_close(back.R, batch.R, atol=1e-5, rtol=0)
+
+
+@pytest.mark.assets
+def test_a_mirrored_head_is_the_mirror_image_of_the_head(openhead: HeadModel):
+    batch, mirror = made_batch(openhead, 2), mirror_map(openhead)
+    assert mirror is not None
+    flipped = _mirrored(batch, mirror, torch.tensor([True, False]))
+
+    def vertices(b: N2FBatch, k: int) -> np.ndarray:
+        moved = openhead.shapedirs @ b.shape[k].numpy() + openhead.exprdirs @ b.expr[k].numpy()
+        return openhead.v_template + moved
+
+    wanted = (vertices(batch, 0) * [-1.0, 1, 1])[openhead.mirror]
+    # Its shapes, mirrored, are mixtures of its shapes but for some hundredths.
+    moved = np.linalg.norm(wanted - openhead.v_template, axis=1).mean()
+    off = np.linalg.norm(vertices(flipped, 0) - wanted, axis=1).mean()
+    assert off < 0.03 * moved
+    assert torch.equal(flipped.shape[1], batch.shape[1])
+    assert mirror_map(replace(openhead, mirror=None)) is None

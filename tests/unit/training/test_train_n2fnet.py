@@ -11,7 +11,13 @@ import torch
 from engine.errors import AssetError, ModelContractError
 from engine.flame.cache import import_flame
 from engine.flame.face_distance import FaceDistance
+from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
+from engine.io.assets import asset_path
+from engine.io.video import VideoSource
+from engine.pipeline import Reconstructor
+from engine.stages.flame_regressor import FlameRegressor
+from engine.stages.normal_estimator import NormalEstimator
 from engine.stages.onnx_session import OnnxSession
 from engine.synth.draw_maps import DrawPlan, draw_maps
 from engine.synth.map_files import MapStore
@@ -28,9 +34,10 @@ from engine.training.n2f_settings import (
 )
 from engine.training.n2f_weights import N2FNET, read_n2fnet
 from engine.training.train_n2fnet import N2FPaths, train_n2fnet
-from engine.types import FlameParams
+from engine.types import FlameParams, Reconstruction
 from tests.bumpy_head import bumpy_head
 from tests.flame_files import flame_content, write_flame_pickle
+from tests.onnx_files import save_normal_net
 
 HEAD = bumpy_head(level=2)
 GEOMETRY = LossWeights(vertices=1.0, aligned=0.5, landmarks=1.0, gaps=0.5, normals=1.0, nll=0.1)
@@ -59,6 +66,21 @@ def paths(maps: Path, out: Path, **more: Path) -> N2FPaths:
 def rows(out: Path) -> list[dict[str, str]]:
     with (out / "log.csv").open() as file:
         return list(csv.DictReader(file))
+
+
+def first_fit(model: HeadModel, weights: Path, normals: Path) -> Reconstruction:
+    """The sample clip's first frame."""
+    source = VideoSource(asset_path("sample.mp4"))
+    fitter = Reconstructor(
+        model, method="n2fnet-refined", normals=NormalEstimator(normals), weights=weights
+    )
+    frame = source.read()
+    assert frame is not None
+    fit = fitter.run(frame)
+    source.close()
+    fitter.close()
+    assert fit is not None
+    return fit
 
 
 @pytest.mark.gl
@@ -147,6 +169,11 @@ def test_a_flame_file_of_ones_own_is_trained_for(tmp_path: Path):
     assert metadata["head_model_id"] == model.model_id
     with pytest.raises(ModelContractError, match="FLAME"):
         export_n2fnet(tmp_path / "weights.npz", tmp_path / "x.onnx", HEAD)
+    fit = first_fit(model, tmp_path / "n2fnet.onnx", save_normal_net(tmp_path / "n.onnx", 128))
+    assert fit.params.model_id == model.model_id
+    assert fit.vertices.shape == (model.n_vertices, 3)
+    with pytest.raises(ModelContractError, match="was trained for"):
+        FlameRegressor(tmp_path / "n2fnet.onnx", HEAD)
 
 
 @pytest.mark.gl

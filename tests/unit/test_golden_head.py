@@ -1,0 +1,60 @@
+"""A synthetic head comes back from its true normals and landmarks: pose and surface."""
+
+import numpy as np
+import pytest
+
+from engine.flame.face_distance import FaceDistance
+from engine.flame.model import HeadModel
+from engine.flame.posed import PosedHead
+from engine.io.assets import asset_path
+from engine.render.context import headless_context
+from engine.render.renderer import MeshRenderer
+from engine.stages.flame_regressor import FlameRegressor
+from engine.stages.landmark_energy import FitConfig
+from engine.stages.landmark_placer import LandmarkPlacer
+from engine.stages.normal_energy import NormalConfig
+from engine.stages.normal_surface import NormalSurface
+from engine.stages.refiner import RefineConfig, Refiner
+from engine.types import FaceCrop
+from tests.rendered_faces import Face, random_params, rendered_face, turn_between_deg
+
+pytestmark = [pytest.mark.assets, pytest.mark.gl, pytest.mark.slow]
+
+
+# Maps and landmarks are exact here, and steps are taken until nothing moves.
+EXACT = RefineConfig(
+    n_steps=6,
+    normals=NormalConfig(head_noise_deg=2, view_noise_deg=2, common_deg=0.2, slope_deg=0.2),
+    landmarks=FitConfig(noise_scale=1.0),
+)
+
+
+def crop_of(face: Face) -> FaceCrop:
+    image = np.zeros((128, 128, 3), np.uint8)  # N2FNet looks at normals only
+    return FaceCrop(image, face.normals.crop_from_frame, face.landmarks, 1.0)
+
+
+def test_a_head_comes_back_from_its_true_normals(openhead: HeadModel):
+    """Rendered, regressed by the shipped network, refined: the project's golden figures."""
+    ctx = headless_context()
+    renderer = MeshRenderer(ctx, openhead.faces, samples=0)
+    regressor, placer = (
+        FlameRegressor(asset_path("n2fnet.onnx"), openhead),
+        LandmarkPlacer(openhead),
+    )
+    refiner = Refiner(openhead, EXACT, surface=NormalSurface(openhead))
+    distance, head = FaceDistance(openhead), PosedHead(openhead)
+    turns, distances = [], []
+    for seed in range(8):
+        truth = random_params(openhead, np.random.default_rng(seed), max_yaw_deg=20)
+        face = rendered_face(openhead, renderer, truth)
+        found = regressor.run(crop_of(face), face.camera, face.normals)
+        placed = placer.place(found.params, face.landmarks, face.camera)
+        fit = refiner.refine(found.start(placed.params), face.normals, face.landmarks, face.camera)
+        turns.append(turn_between_deg(fit.params, truth))
+        true = head.vertices(truth).copy()
+        distances.append(distance(head.vertices(fit.params), true)[0])
+    renderer.release()
+    ctx.release()
+    assert max(turns) < 0.5  # degrees
+    assert np.mean(distances) < 0.6  # mm, chamfer
