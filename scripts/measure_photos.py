@@ -1,6 +1,6 @@
 """Measure methods of fitting on photos, by the landmarks seen in them, and draw the fits.
 
-python scripts/measure_photos.py PHOTOS [--methods landmarks,n2fnet,n2fnet-refined] [--sheet FILE.jpg]
+python scripts/measure_photos.py PHOTOS [--methods landmarks,n2fnet] [--sheet FILE.jpg]
 
 NME10 is the mean distance of ten points of the fitted head from those that MediaPipe sees, over the
 distance of the outer eye corners, %; normals: mean angle to the normals that the network sees.

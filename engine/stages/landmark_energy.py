@@ -13,7 +13,7 @@ from engine.flame.lbs import rodrigues
 from engine.flame.model import HeadModel, Landmarks
 from engine.frames import project, project_jacobian
 from engine.stages.landmark_model import LandmarkModel, LandmarkState
-from engine.stages.mediapipe_points import FITTED, noise_mm
+from engine.stages.mediapipe_points import EYE_CORNERS, FITTED, noise_mm
 from engine.stages.surface_directions import outward_directions
 from engine.types import F32, F64, Camera
 
@@ -66,6 +66,7 @@ class Observation:
 
     pixels: F64  # (N, 2) px of the points that are fitted
     camera: Camera
+    eyes_px: float  # distance of the outer eye corners, by which misses are counted
     robust: bool = True  # far misses hardly count
     doubt: float = 1.0  # what the landmarks' usual noise is multiplied by
 
@@ -95,7 +96,14 @@ class LandmarkEnergy:
 
     def observe(self, landmarks: F32, camera: Camera, *, robust: bool = True) -> Observation:
         """landmarks: (478, 2) MediaPipe's points, px of the camera."""
-        return Observation(landmarks[self.indices].astype(np.float64), camera, robust)
+        right, left = (landmarks[EYE_CORNERS[k]].astype(np.float64) for k in (0, 3))
+        eyes_px = max(float(np.linalg.norm(right - left)), 1e-6)
+        return Observation(landmarks[self.indices].astype(np.float64), camera, eyes_px, robust)
+
+    def miss(self, unknowns: Unknowns, seen: Observation) -> float:
+        """Root of the mean squared miss of the fitted points, over the eye corners' distance."""
+        residual = self.project(unknowns, seen.camera) - seen.pixels
+        return float(np.sqrt((residual**2).sum(axis=1).mean())) / seen.eyes_px
 
     def project(self, unknowns: Unknowns, camera: Camera) -> F64:
         """(N, 2) px of the fitted points."""

@@ -22,7 +22,6 @@ from engine.stages.landmark_energy import (
     Unknowns,
 )
 from engine.stages.landmark_model import LandmarkState
-from engine.stages.mediapipe_points import EYE_CORNERS
 from engine.types import F32, F64, Camera, FlameParams
 
 __all__ = ["FitConfig", "LandmarkFit", "LandmarkFitter"]
@@ -67,17 +66,14 @@ class LandmarkFitter:
             t_ns: capture time; sets how far the last frame binds this one.
         """
         seen = self._energy.observe(landmarks, camera)
-        iod = max(
-            float(np.linalg.norm(landmarks[EYE_CORNERS[0]] - landmarks[EYE_CORNERS[3]])), 1e-6
-        )
         dt = max((t_ns - self._last_t_ns) * 1e-9, 1e-3) if self._last else np.inf
         if self._last is None or dt > _GAP_S:
             unknowns = self._solve_first(seen)
         else:
             unknowns = self._solve_next(seen, self._last, dt)
-        rms = self._miss(unknowns, seen) / iod
+        rms = self._energy.miss(unknowns, seen)
         if self._last is not None:
-            unknowns, rms = self._checked(unknowns, rms, seen, iod)
+            unknowns, rms = self._checked(unknowns, rms, seen)
         # A frame that does not fit the person teaches nothing about them.
         if self._learns and (rms <= self._config.suspect_rms or self._identity.n_frames == 0):
             self._learn(unknowns, seen)
@@ -89,9 +85,7 @@ class LandmarkFitter:
     def _learns(self) -> bool:
         return self._frame < self._config.n_identity_frames or self._frame % 10 == 0
 
-    def _checked(
-        self, unknowns: Unknowns, rms: float, seen: Observation, iod: float
-    ) -> tuple[Unknowns, float]:
+    def _checked(self, unknowns: Unknowns, rms: float, seen: Observation) -> tuple[Unknowns, float]:
         """Start afresh if that fits far better: after a cut the face is another person's."""
         if rms <= self._config.suspect_rms:
             self._n_suspect = 0
@@ -102,17 +96,12 @@ class LandmarkFitter:
         known = self._identity, self._last, self._frame, self._n_suspect
         self.reset()
         fresh = self._solve_first(seen)
-        fresh_rms = self._miss(fresh, seen) / iod
+        fresh_rms = self._energy.miss(fresh, seen)
         if fresh_rms < 0.6 * rms:
             return fresh, fresh_rms
         self._identity, self._last, self._frame, self._n_suspect = known
         self.n_persons -= 1
         return unknowns, rms
-
-    def _miss(self, unknowns: Unknowns, seen: Observation) -> float:
-        """Root of the mean squared distance, px, of the fitted points."""
-        residual = self._energy.project(unknowns, seen.camera) - seen.pixels
-        return float(np.sqrt((residual**2).sum(1).mean()))
 
     def _solve_first(self, seen: Observation) -> Unknowns:
         energy, n_expr = self._energy, self._model.n_expr

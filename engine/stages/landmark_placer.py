@@ -10,7 +10,6 @@ import numpy as np
 from engine.flame.model import HeadModel
 from engine.stages.head_unknowns import params_of, unknowns_of
 from engine.stages.landmark_energy import N_POSE, FitConfig, LandmarkEnergy, Observation, Unknowns
-from engine.stages.mediapipe_points import EYE_CORNERS
 from engine.types import F32, Camera, FlameParams
 
 __all__ = ["LandmarkPlacer", "Placed"]
@@ -48,7 +47,7 @@ class LandmarkPlacer:
         near = self._energy.observe(landmarks, camera)
         for step in range(_STEPS):
             unknowns = self._moved(unknowns, near if step == _STEPS - 1 else far)
-        return Placed(params_of(self._model, unknowns), self._miss(unknowns, near, landmarks))
+        return Placed(params_of(self._model, unknowns), self._energy.miss(unknowns, near))
 
     def _moved(self, unknowns: Unknowns, seen: Observation) -> Unknowns:
         now = self._energy.equations(unknowns, seen)
@@ -56,9 +55,3 @@ class LandmarkPlacer:
         part = np.ix_(self._solved, self._solved)
         delta[self._solved] = -np.linalg.solve(now.H[part], now.g[self._solved])
         return self._energy.moved(unknowns, delta)
-
-    def _miss(self, unknowns: Unknowns, seen: Observation, landmarks: F32) -> float:
-        residual = self._energy.project(unknowns, seen.camera) - seen.pixels
-        a, b = (landmarks[EYE_CORNERS[k]] for k in (0, 3))
-        iod = max(float(np.linalg.norm(a - b)), 1e-6)
-        return float(np.sqrt((residual**2).sum(axis=1).mean())) / iod

@@ -21,7 +21,6 @@ from engine.stages.landmark_energy import (
     Observation,
     Unknowns,
 )
-from engine.stages.mediapipe_points import EYE_CORNERS
 from engine.stages.normal_energy import NormalConfig, NormalEnergy, NormalEquations
 from engine.stages.normal_samples import NormalSampler
 from engine.stages.normal_surface import NormalSurface
@@ -105,9 +104,6 @@ class Refiner:
         self._normals = NormalEnergy(self._surface, self._config.normals)
         changes = self._surface.d_points.reshape(-1, self._surface.d_points.shape[2])
         self._gram = (changes.T @ changes).astype(np.float64) / len(self._surface.d_points)
-        self._corners = [
-            int(np.flatnonzero(self._landmarks.indices == EYE_CORNERS[k])[0]) for k in (0, 3)
-        ]
         self._tracking = tracking
         self.reset()
 
@@ -161,7 +157,7 @@ class Refiner:
     def _placed(self, unknowns: Unknowns, seen: Observation) -> Unknowns:
         """Turned and moved onto the landmarks, where it is not: normals are read where it lies."""
         for _ in range(_PLACING_STEPS):
-            if self._miss(unknowns, seen) < self._config.placed_rms:
+            if self._landmarks.miss(unknowns, seen) < self._config.placed_rms:
                 break
             near = self._landmarks.equations(unknowns, seen)
             pose = slice(0, N_POSE)
@@ -175,15 +171,8 @@ class Refiner:
         in the dark and under hands MediaPipe misses by several times as much as on clear photos.
         """
         c = self._config
-        doubt = self._miss(unknowns, seen) / c.usual_rms
+        doubt = self._landmarks.miss(unknowns, seen) / c.usual_rms
         return replace(seen, doubt=float(np.clip(doubt, 1.0, c.most_doubt)))
-
-    def _miss(self, unknowns: Unknowns, seen: Observation) -> float:
-        """Root of the mean squared miss of the landmarks, over the eye corners' distance."""
-        residual = self._landmarks.project(unknowns, seen.camera) - seen.pixels
-        a, b = (seen.pixels[row] for row in self._corners)
-        iod = max(float(np.linalg.norm(a - b)), 1e-6)
-        return float(np.sqrt((residual**2).sum(axis=1).mean())) / iod
 
     def _step(
         self,
@@ -224,7 +213,7 @@ class Refiner:
     def _result(
         self, params: FlameParams, unknowns: Unknowns, seen: Observation, step: _Step, H: F64
     ) -> RefinedFit:
-        rms = self._miss(unknowns, seen)
+        rms = self._landmarks.miss(unknowns, seen)
         variance, spread = self._posterior(H, slice(0, len(H) - N_POSE))
         if len(H) == self._landmarks.n_own:
             spread += self._identity_spread
