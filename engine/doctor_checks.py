@@ -172,6 +172,8 @@ def check_normals(measure: Callable[[], Mapping[str, str | float]]) -> Check:
     if not found["file"]:
         return Check(name, "ok", "none is shipped; --method landmarks works without")
     shown = f"{found['file']} as recorded, {found['ms']:.1f} ms per face on {found['provider']}"
+    if "n2fnet_ms" in found:
+        shown += f"; N2FNet {found['n2fnet_ms']:.1f} ms"
     if found["fallback"]:
         fix = "mend or remove what it asks for, or see ONNX Runtime above"
         return Check(name, "warn", f"{shown}; {found['fallback']}", fix)

@@ -209,6 +209,8 @@ def test_normal_network_is_measured_or_not_there() -> None:
     speed = {"file": "normals.onnx", "provider": "cpu", "fallback": "", "ms": 4.26}
     found = check_normals(lambda: speed)
     assert (found.status, found.found) == ("ok", "normals.onnx as recorded, 4.3 ms per face on cpu")
+    both = check_normals(lambda: speed | {"n2fnet_ms": 1.04})
+    assert both.found.endswith("4.3 ms per face on cpu; N2FNet 1.0 ms")
     slow = check_normals(lambda: speed | {"fallback": "CPU instead of cuda: no driver"})
     assert slow.status == "warn"
     assert "CPU instead of cuda" in slow.found

@@ -9,7 +9,8 @@ import pytest
 from engine.errors import AssetError
 from engine.frames import camera_from_focal, default_camera, view_from_crop
 from engine.stages.crop_geometry import FaceSquare, crop_matrix
-from engine.stages.normal_estimator import NormalEstimator, _resized
+from engine.stages.crop_picture import resized_crop
+from engine.stages.normal_estimator import NormalEstimator
 from engine.types import F32, FaceCrop
 from tests.onnx_files import disc, save_normal_net, sphere_normals
 
@@ -86,7 +87,7 @@ def test_a_shrunk_crop_lies_where_one_cut_at_that_size_does() -> None:
         np.zeros((192, 192, 3), np.uint8), crop_matrix(square, 192),
         np.zeros((478, 2), np.float32), 1.0,
     )  # fmt: skip
-    image, matrix = _resized(live, 128)
+    image, matrix = resized_crop(live, 128)
     assert image.shape == (128, 128, 3)
     np.testing.assert_allclose(matrix, crop_matrix(square, 128), atol=1e-9)
 
