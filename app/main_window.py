@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         self._request: Request | None = None
         self._frames_without_face = 0
         self.setWindowTitle("n2fnet")
-        self.resize(1240, 800)
+        self.resize(1320, 830)
         self.setMinimumSize(560, 400)
         self.setAcceptDrops(True)
         self.canvas = OverlayWidget(make_renderer)
@@ -205,7 +205,7 @@ class MainWindow(QMainWindow):
         bar.addWidget(QLabel(" Opacity "))
         self.opacity_slider = slider = QSlider(Qt.Orientation.Horizontal)
         slider.setRange(0, 100)
-        slider.setFixedWidth(100)
+        slider.setFixedWidth(80)
         slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         slider.setToolTip("Opacity of the head ([ less, ] more)")
         slider.setValue(round(100 * self.canvas.opacity))

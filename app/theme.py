@@ -34,7 +34,8 @@ QToolButton:pressed { background: #25639f; }
 QToolButton::menu-indicator { subcontrol-position: right center; right: 6px; }
 QToolButton#source { background: #2a2d33; padding-right: 22px; text-align: left; }
 QToolButton#source:hover { background: #34383f; }
-QToolButton#network { padding-right: 22px; }
+QToolButton#network, QToolButton#method { padding-right: 22px; }
+QToolButton#qt_toolbar_ext_button { background: #3a4048; }
 QMenu { background: #22252a; border: 1px solid #3a3f47; padding: 4px; }
 QMenu::item { padding: 6px 24px; border-radius: 3px; }
 QMenu::item:selected { background: #2f7fd0; }

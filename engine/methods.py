@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.errors import EngineError
+from engine.errors import AssetError, EngineError
 from engine.face_fit import FaceFollower, LandmarkFollower, NetworkFollower
 from engine.flame.model import HeadModel
-from engine.io.assets import asset_path, sha256_of
+from engine.io.assets import asset_path, load_manifest, sha256_of
 from engine.stages.flame_regressor import FlameRegressor
 from engine.stages.landmark_placer import LandmarkPlacer
 from engine.stages.normal_surface import NormalSurface
@@ -71,13 +71,19 @@ def network_path(method: Method, weights: Path | None) -> Path | None:
     """The file of a method's network; None if it needs none.
 
     Args:
-        weights: a network of one's own in place of N2FNet's shipped one.
+        weights: a network of one's own in place of the shipped one.
     Raises: AssetError: if the shipped file is missing or changed.
     """
     if method.network is None:
         return None
-    own = weights is not None and method.network == METHODS[DEFAULT].network
-    return weights if own else asset_path(method.network)
+    if weights is not None:
+        return weights
+    if method.network not in {asset.file for asset in load_manifest()}:
+        raise AssetError(
+            f"no {method.network} is shipped, which --method {method.name} needs; train it with "
+            "n2f train n2fnet, see docs/training.md, and pass it with --n2fnet"
+        )
+    return asset_path(method.network)
 
 
 def network_identity(name: str, weights: Path | None) -> str:

@@ -45,6 +45,13 @@ def test_what_stands_in_the_way_is_said(small_head: HeadModel, tmp_path: Path):
     assert "nowhere.onnx is missing" in obstacle("n2fnet", small_head, missing, "")
 
 
+def test_a_network_that_is_not_shipped_is_named(small_head: HeadModel, monkeypatch):
+    monkeypatch.setattr(methods, "load_manifest", list)
+    problem = obstacle("n2fnet-noseg", small_head, None, "")
+    assert problem.startswith("no n2fnet_noseg.onnx is shipped")
+    assert "--n2fnet" in problem
+
+
 def test_a_method_can_be_changed_between_frames(openhead: HeadModel, tmp_path: Path):
     normals = NormalEstimator(save_normal_net(tmp_path / "normals.onnx"))
     weights = save_parameter_net(tmp_path / "net.onnx", openhead)
