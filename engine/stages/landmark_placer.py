@@ -14,7 +14,7 @@ from engine.types import F32, Camera, FlameParams
 
 __all__ = ["LandmarkPlacer", "Placed"]
 
-_STEPS = 3
+_STEPS = 3  # of the place alone, before the eyes turn too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +45,7 @@ class LandmarkPlacer:
         unknowns = unknowns_of(self._model, params)
         far = self._energy.observe(landmarks, camera, robust=False)
         near = self._energy.observe(landmarks, camera)
-        for step in range(_STEPS):
-            unknowns = self._moved(unknowns, near if step == _STEPS - 1 else far)
+        unknowns = self._moved(self._energy.shifted(unknowns, far, _STEPS), near)
         return Placed(params_of(self._model, unknowns), self._energy.miss(unknowns, near))
 
     def _moved(self, unknowns: Unknowns, seen: Observation) -> Unknowns:
