@@ -110,11 +110,13 @@ class NetworkFollower:
         """
         self._model, self._regressor, self._placer = model, regressor, placer
         self._surface, self._tracking = surface, tracking
+        self._refiner = self._new_refiner()
         self.reset()
 
     def reset(self) -> None:
         self._shape = _MeanShape(self._model.n_shape)
-        self._refiner = self._new_refiner()
+        if self._refiner is not None:
+            self._refiner.reset()
         self._n_suspect = 0
 
     def fit(

@@ -27,7 +27,8 @@ KIND: Final = "n2fnet parameter network"
 """What the files of this stage call themselves."""
 
 _GROUPS = ("shape", "expr", "jaw", "eyelids", "neck", "rotation", "camera")
-_OF_NORMALS = ("head", "mask", "view", "confidence")
+_INPUTS = {"head", "mask", "confidence", "image"}
+"""What networks may look at here; view normals would be in another frame than they learned."""
 
 # Networks are surer of themselves than they are right on pictures unlike those they learned from.
 _LEAST_COEFFICIENT_STD = 0.22
@@ -171,8 +172,7 @@ def _check(session: OnnxSession, model: HeadModel) -> None:
     }  # fmt: skip
     have = {name: info.shape for name, info in session.outputs.items()}
     wrong = [name for name, shape in wanted.items() if have.get(name) != shape]
-    known = set(session.inputs) <= {*_OF_NORMALS, "image"}
-    if wrong or not known or "view" in session.inputs:
+    if wrong or not set(session.inputs) <= _INPUTS:
         raise AssetError(
             f"{path} is no N2FNet that runs here (inputs {', '.join(session.inputs)}; outputs "
             f"{', '.join(wrong) or 'as expected'}); export it again"

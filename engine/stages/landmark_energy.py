@@ -179,7 +179,7 @@ class LandmarkEnergy:
         return residual, weight / (1 + far), cost
 
     def shifted(self, unknowns: Unknowns, seen: Observation, n_steps: int) -> Unknowns:
-        """Some Newton steps of the translation alone, which cost a tenth of a whole one."""
+        """Some Newton steps of the translation alone."""
         turned = self.reduced.positions(unknowns.state) @ unknowns.R.T
         t = unknowns.t.copy()
         for _ in range(n_steps):
