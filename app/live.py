@@ -18,7 +18,7 @@ from app.view import State, View
 from engine.errors import CaptureError, EngineError, OutputError
 from engine.head_choice import chosen_head_model
 from engine.io.image import save_png
-from engine.methods import LIVE_METHODS, obstacle
+from engine.methods import LIVE_METHODS, obstacles
 from engine.normal_choice import choose_normals
 from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
@@ -58,10 +58,8 @@ def run_window(settings: LiveSettings) -> int:
     normals = choose_normals(settings.normals)
     method = chosen_method(settings.method, model, normals, settings.n2fnet)
     no_normals = "" if normals.path else normals.reason
-    obstacles = {
-        name: obstacle(name, model, settings.n2fnet, no_normals)
-        for name in dict.fromkeys((*LIVE_METHODS, method))
-    }
+    names = dict.fromkeys((*LIVE_METHODS, method))
+    reasons = obstacles(names, model, settings.n2fnet, no_normals)
     application = make_application()
 
     def make_fitter() -> Reconstructor:
@@ -78,7 +76,7 @@ def run_window(settings: LiveSettings) -> int:
         make_fitter,
         lambda spec: open_source(spec, model),
         no_normals=normals.reason,
-        methods=Methods(method, obstacles),
+        methods=Methods(method, reasons),
     )
     photographer = None
     if settings.screenshot is not None:

@@ -17,7 +17,7 @@ from engine.stages.refiner import FOR_PREDICTED, RefinedFit, Refiner, RefineStar
 from engine.timing import StageClock
 from engine.types import F32, F64, Camera, FaceCrop, FlameParams, NormalMap
 
-__all__ = ["FaceFit", "FaceFollower", "LandmarkFollower", "NetworkFollower"]
+__all__ = ["FaceFit", "FaceFollower", "FaceSight", "LandmarkFollower", "NetworkFollower"]
 
 # Landmark misses, as a share of the eye corners' distance, at which quality is 1 and 0: on the
 # portraits that MediaPipe's points were calibrated with, nearly all faces stay under the first.
@@ -35,6 +35,16 @@ _RETRY_FRAMES = 15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FaceSight:
+    """What is seen of one face in one frame."""
+
+    crop: FaceCrop
+    camera: Camera  # of the frame
+    normals: NormalMap | None  # None: no network looked
+    t_ns: int = 0  # capture time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FaceFit:
     """What a follower says of one frame."""
 
@@ -46,14 +56,7 @@ class FaceFit:
 class FaceFollower(Protocol):
     """Follows one face through a video, or looks at pictures one by one with `reset` between."""
 
-    def fit(
-        self,
-        crop: FaceCrop,
-        camera: Camera,
-        t_ns: int,
-        seen: NormalMap | None,
-        clock: StageClock,
-    ) -> FaceFit: ...
+    def fit(self, sight: FaceSight, clock: StageClock) -> FaceFit: ...
 
     def reset(self) -> None:
         """Forget the person."""
@@ -70,24 +73,18 @@ class LandmarkFollower:
     def reset(self) -> None:
         self._fitter.reset()
 
-    def fit(
-        self,
-        crop: FaceCrop,
-        camera: Camera,
-        t_ns: int,
-        seen: NormalMap | None,
-        clock: StageClock,
-    ) -> FaceFit:
+    def fit(self, sight: FaceSight, clock: StageClock) -> FaceFit:
+        landmarks, camera = sight.crop.landmarks, sight.camera
         with clock.stage("fit"):
-            fit = self._fitter.fit(crop.landmarks, camera, t_ns)
-        if self._refiner is None or seen is None:
+            fit = self._fitter.fit(landmarks, camera, sight.t_ns)
+        if self._refiner is None or sight.normals is None:
             return FaceFit(fit.params, fit.rms, _falling(fit.rms, _RMS_GOOD, _RMS_BAD))
         if self._fitter.n_persons != self._n_persons:
             self._refiner.reset()
             self._n_persons = self._fitter.n_persons
         with clock.stage("refine"):
             start = RefineStart.of_landmarks(fit.params)
-            refined = self._refiner.refine(start, seen, crop.landmarks, camera)
+            refined = self._refiner.refine(start, sight.normals, landmarks, camera)
         return FaceFit(refined.params, refined.rms, refined.quality)
 
 
@@ -119,33 +116,27 @@ class NetworkFollower:
             self._refiner.reset()
         self._n_suspect = 0
 
-    def fit(
-        self,
-        crop: FaceCrop,
-        camera: Camera,
-        t_ns: int,
-        seen: NormalMap | None,
-        clock: StageClock,
-    ) -> FaceFit:
+    def fit(self, sight: FaceSight, clock: StageClock) -> FaceFit:
         with clock.stage("n2fnet"):
-            found = self._regressor.run(crop, camera, seen)
+            found = self._regressor.run(sight.crop, sight.camera, sight.normals)
             params = found.params
             if self._tracking and self._refiner is None:
                 params = params.with_values(shape=self._shape.add(found))
-            placed = self._placer.place(params, crop.landmarks, camera)
-        if self._refiner is None or seen is None:
+            placed = self._placer.place(params, sight.crop.landmarks, sight.camera)
+        if self._refiner is None or sight.normals is None:
             quality = _falling(placed.rms, _NETWORK_GOOD, _NETWORK_BAD)
             return FaceFit(placed.params, placed.rms, quality)
         with clock.stage("refine"):
             start = found.start(placed.params)
-            refined = self._refined(self._refiner, start, seen, crop.landmarks, camera)
+            refined = self._refined(self._refiner, start, sight.normals, sight)
         return FaceFit(refined.params, refined.rms, refined.quality)
 
     def _refined(
-        self, refiner: Refiner, start: RefineStart, seen: NormalMap, landmarks: F32, camera: Camera
+        self, refiner: Refiner, start: RefineStart, normals: NormalMap, sight: FaceSight
     ) -> RefinedFit:
         """Refined; after a cut, when the face is another person's, with all forgotten."""
-        refined = refiner.refine(start, seen, landmarks, camera)
+        landmarks, camera = sight.crop.landmarks, sight.camera
+        refined = refiner.refine(start, normals, landmarks, camera)
         if not self._tracking or refined.rms <= _SUSPECT_RMS:
             self._n_suspect = 0
             return refined
@@ -155,7 +146,7 @@ class NetworkFollower:
         afresh = self._new_refiner()
         if afresh is None:
             return refined
-        other = afresh.refine(start, seen, landmarks, camera)
+        other = afresh.refine(start, normals, landmarks, camera)
         if other.rms < 0.6 * refined.rms:
             self._refiner, self._n_suspect = afresh, 0
             return other

@@ -1,6 +1,7 @@
 """The ways to fit a head: what each begins with, whether it is refined, and which file it needs."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ __all__ = [
     "network_identity",
     "network_path",
     "obstacle",
+    "obstacles",
 ]
 
 log = logging.getLogger(__name__)
@@ -124,6 +126,21 @@ def obstacle(name: str, model: HeadModel, weights: Path | None, no_normals: str)
     except EngineError as error:
         return str(error)
     return ""
+
+
+def obstacles(
+    names: Iterable[str], model: HeadModel, weights: Path | None, no_normals: str
+) -> dict[str, str]:
+    """`obstacle` of several methods by name; a network that they share is loaded once."""
+    found: dict[tuple[str | None, bool], str] = {}
+    reasons = {}
+    for name in names:
+        method = method_named(name)
+        key = (method.network, method.needs_normals)
+        if key not in found:
+            found[key] = obstacle(name, model, weights, no_normals)
+        reasons[name] = found[key]
+    return reasons
 
 
 def default_method(model: HeadModel, weights: Path | None, no_normals: str) -> str:

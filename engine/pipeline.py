@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from engine.face_fit import FaceFollower
+from engine.face_fit import FaceFollower, FaceSight
 from engine.flame.landmarks import landmarks68
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
@@ -151,7 +151,7 @@ class _Face:
         own = StageClock()
         own.ms |= clock.ms
         seen = self._normals.see(crop, camera, own) if self._normals is not None else None
-        fit = self._follower.fit(crop, camera, frame.t_ns, seen, own)
+        fit = self._follower.fit(FaceSight(crop, camera, seen, frame.t_ns), own)
         with own.stage("pose"):
             vertices = self._head.vertices(fit.params)
         points = landmarks68(self._model, vertices, yaw_of(fit.params))

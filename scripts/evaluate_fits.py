@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from engine.face_fit import FaceFollower, NetworkFollower
+from engine.face_fit import FaceFollower, FaceSight, NetworkFollower
 from engine.files import replacing
 from engine.flame.face_distance import FaceDistance
 from engine.flame.model import HeadModel
@@ -104,7 +104,7 @@ def measure(
         for name, follower in followers.items():
             follower.reset()
             start = time.perf_counter()
-            fit = follower.fit(crop, sample.camera, 0, seen, StageClock())
+            fit = follower.fit(FaceSight(crop, sample.camera, seen), StageClock())
             ms = 1e3 * (time.perf_counter() - start)
             cd, vertex = distance(head.vertices(fit.params), truth)
             turn = Rotation.from_matrix(fit.params.R @ sample.params.R.T).magnitude()

@@ -114,9 +114,8 @@ def n2fnet(
     except ModuleNotFoundError as error:
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
     has_predicted = shards is not None or predicted is not None
-    settings = read_n2f_settings(config or ("two-stage" if has_predicted else "drawn")).scaled(
-        scale
-    )
+    configuration = config or ("two-stage" if has_predicted else "drawn")
+    settings = read_n2f_settings(configuration).scaled(scale)
     head = chosen_head_model(model)
     on = launch(devices, strategy, accelerator, threads)
     sources = MapSources(drawn, draw, shards, normals, predicted, real, data, val)

@@ -45,6 +45,17 @@ def test_what_stands_in_the_way_is_said(small_head: HeadModel, tmp_path: Path):
     assert "nowhere.onnx is missing" in obstacle("n2fnet", small_head, missing, "")
 
 
+def test_a_network_that_methods_share_is_looked_at_once(
+    openhead: HeadModel, tmp_path: Path, monkeypatch
+):
+    weights = save_parameter_net(tmp_path / "net.onnx", openhead)
+    loaded = []
+    monkeypatch.setattr(methods, "load_regressor", lambda *given: loaded.append(given[0].network))
+    found = methods.obstacles(methods.LIVE_METHODS, openhead, weights, "")
+    assert found == dict.fromkeys(methods.LIVE_METHODS, "")
+    assert loaded == [None, "n2fnet.onnx"]
+
+
 def test_a_network_that_is_not_shipped_is_named(small_head: HeadModel, monkeypatch):
     monkeypatch.setattr(methods, "load_manifest", list)
     problem = obstacle("n2fnet-noseg", small_head, None, "")
