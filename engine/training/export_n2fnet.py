@@ -122,5 +122,4 @@ def _metadata(recipe: N2FRecipe) -> dict[str, str]:
         "frame_rotation": "cropview from head",
         "frame_camera": "log of crop sides per metre, then shift in crop sides, y down",
         "training_settings_sha256": settings.digest(),
-        "licence": "GPL-3.0-or-later",
     }

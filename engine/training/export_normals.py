@@ -126,7 +126,6 @@ def _metadata(settings: NormalTrainSettings, model_id: str) -> dict[str, str]:
         "training_settings_sha256": settings.digest(),
         "population": settings.population,
         "uses_points": str(settings.use_points).lower(),
-        "licence": "GPL-3.0-or-later",
     }
 
 

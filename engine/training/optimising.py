@@ -60,7 +60,7 @@ def descend(
 def convolutions_in(device: torch.device, *, bf16: bool) -> torch.autocast:
     """Where networks are called: in bfloat16 if wanted, unless the CPU would only imitate it.
 
-    Without AVX-512's instructions for it a step takes half as long again as in float32.
+    Without AVX-512's instructions for it a step takes longer than in float32.
     """
     pays = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=bf16 and pays)
