@@ -27,6 +27,8 @@ _NOSE_TIP, _MOUTH_CORNERS = 4, (61, 291)
 _FAN_LIKE = (*_JAW_LINE, *BROWS)
 """The outermost of FAN's points are those of jaw line and brows."""
 
+_SHEAP_MARGIN, _SHEAP_UP = 0.9, 0.5  # of half the box's larger side, which its demos have
+
 _ARCFACE_POINTS = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
      [70.7299, 92.2041]]
@@ -75,15 +77,13 @@ def sheap_crop(
 
     Where the picture's edge cuts it, it is no square any more, and is squeezed into one.
 
-    Args:
-        image, landmarks: as `deca_crop`.
-        margin: of half the box, added on each side; shift_up: of half the box.
+    Args: as `deca_crop`.
     """
     height, width = image.shape[:2]
     low, high = (side / [width, height] for side in fan_box(landmarks))
     half = float((high - low).max()) / 2
-    centre = (low + high) / 2 - [0.0, half * shift_up]
-    reach = half * (1 + margin) * np.array([height / width, 1.0])
+    centre = (low + high) / 2 - [0.0, half * _SHEAP_UP]
+    reach = half * (1 + _SHEAP_MARGIN) * np.array([height / width, 1.0])
     edges = np.concatenate([centre - reach, centre + reach]).clip(0.0, 1.0)
     left, top, right, bottom = (int(e) for e in edges * [width, height, width, height])
     right, bottom = max(right, left + 2), max(bottom, top + 2)
@@ -123,7 +123,7 @@ def fan_box(landmarks: F32) -> tuple[F64, F64]:
 
 
 def _corners_matrix(centre: F64, size: int, size_px: int) -> F64:
-    """(2, 3) frame to crop px: the box's corners fall on the centres of the crop's corner pixels."""
+    """(2, 3) frame px to crop px: a box's corners fall on centres of the crop's corner pixels."""
     scale = (size_px - 1) / max(size, 1)
     return np.column_stack([scale * np.eye(2), -scale * (centre - size / 2)])
 
