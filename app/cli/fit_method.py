@@ -58,9 +58,11 @@ def by_peer(
     if checkpoint is None:  # known without torch
         raise AssetError(f"{name} {needs_checkpoint(PEERS[name])}; pass it with --checkpoint")
     try:
+        from engine.peers.checkpoint import checkpoint_file
         from engine.peers.reconstructor import PeerReconstructor, open_peer
     except ModuleNotFoundError as error:
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
+    checkpoint = checkpoint_file(checkpoint)
     network = open_peer(head, name, checkpoint, trust=trust)
 
     def make_fitter(tracking: bool) -> PeerReconstructor:

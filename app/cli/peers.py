@@ -1,4 +1,4 @@
-"""`n2f peers`: published networks with checkpoints of the user's own, beside which ours is shown."""
+"""`n2f peers`: published networks, which run with checkpoints of the user's own."""
 
 import json
 from pathlib import Path

@@ -19,7 +19,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 from engine.errors import AssetError, ProviderError
 from engine.files import replacing
 
-__all__ = ["Tensors", "is_torchscript", "read_tensors", "write_safetensors"]
+__all__ = ["Tensors", "checkpoint_file", "is_torchscript", "read_tensors", "write_safetensors"]
 
 Tensors = dict[str, Tensor]
 
@@ -38,16 +38,42 @@ _BUILTINS = frozenset(
 _MAX_NESTING = 8
 
 
+def checkpoint_file(path: Path) -> Path:
+    """The file that is meant by a path; of a folder of EMOCA's, the best of its checkpoints.
+
+    That is the one whose name ends in the least loss, as EMOCA's own program has it.
+    Raises: AssetError: if there is none.
+    """
+    if not path.is_dir():
+        if not path.is_file():
+            raise AssetError(f"checkpoint {path} does not exist; check --checkpoint")
+        return path
+    for folder in ("detail/checkpoints", "coarse/checkpoints", "."):
+        losses = {file: _loss_in_name(file) for file in (path / folder).glob("*.ckpt")}
+        if known := {file: loss for file, loss in losses.items() if loss is not None}:
+            least = min(known.values())
+            return max(file for file, loss in known.items() if loss == least)
+    raise AssetError(
+        f"{path} is a folder without checkpoints; expected detail/checkpoints/*=LOSS.ckpt in it"
+    )
+
+
+def _loss_in_name(file: Path) -> float | None:
+    """What stands after the last "=" of a name; None where that is no number."""
+    try:
+        return float(file.stem.rpartition("=")[2]) if "=" in file.stem else None
+    except ValueError:
+        return None
+
+
 def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
     """All tensors of a file, by the names of its nested tables joined with dots.
 
     Args:
-        path: .safetensors, or a PyTorch file (.tar, .pt, .pth, .ckpt) of any age.
+        path: of a file that is there: .safetensors, or PyTorch's of any age and name.
     Returns: the tensors, on the CPU, and the metadata of a .safetensors file.
-    Raises: AssetError: if it is missing, damaged, TorchScript, or asks for more than weights need.
+    Raises: AssetError: if it is damaged, TorchScript, or asks for more than weights need.
     """
-    if not path.is_file():
-        raise AssetError(f"checkpoint {path} does not exist; check --checkpoint")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if is_torchscript(path):

@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.errors import AssetError
 from engine.peers.architectures import ARCHITECTURES
-from engine.peers.checkpoint import Tensors, read_tensors
+from engine.peers.checkpoint import Tensors, checkpoint_file, read_tensors
 
 __all__ = ["METADATA", "Loaded", "load_network", "matched", "recognise"]
 
@@ -59,12 +59,12 @@ def load_network(path: Path, names: Iterable[str]) -> Loaded:
     """The network of a checkpoint.
 
     Args:
-        path: as its authors gave it, or converted to .safetensors.
+        path: as its authors gave it (of EMOCA's, the folder too), or converted to .safetensors.
         names: the architectures it may be of.
     Raises: AssetError: if it cannot be read, is of something else, or of other sizes.
         ProviderError: if safetensors is missing.
     """
-    allowed = tuple(names)
+    allowed, path = tuple(names), checkpoint_file(path)
     tensors, metadata = read_tensors(path)
     name = metadata.get(METADATA) or recognise(tensors)
     if name not in allowed:

@@ -9,7 +9,7 @@ import torch
 
 from engine.errors import AssetError
 from engine.peers.architectures import ARCHITECTURES, Architecture
-from engine.peers.checkpoint import is_torchscript
+from engine.peers.checkpoint import checkpoint_file, is_torchscript
 from engine.peers.conventions import Codes
 from engine.peers.crops import PeerCrop
 from engine.peers.layouts import METADATA, Loaded, load_network
@@ -48,6 +48,7 @@ def open_network(peer: Peer, checkpoint: Path | None, *, trust: bool = False) ->
     """
     if checkpoint is None:
         raise AssetError(f"{peer.title} {needs_checkpoint(peer)}; pass it with --checkpoint")
+    checkpoint = checkpoint_file(checkpoint)
     if checkpoint.suffix == ".onnx":
         return _OnnxNetwork(checkpoint, peer)
     if not peer.architectures:
@@ -109,8 +110,6 @@ class _ScriptNetwork:
     """SHeaP's TorchScript, which is a program of its authors and runs as one."""
 
     def __init__(self, path: Path, peer: Peer, *, trust: bool) -> None:
-        if not path.is_file():
-            raise AssetError(f"checkpoint {path} does not exist; check --checkpoint")
         if not is_torchscript(path):
             raise AssetError(
                 f"{path} is not TorchScript; expected {' or '.join(peer.files)} from {peer.source}"

@@ -42,7 +42,7 @@ PEERS: Final = {
             "EMOCA v1, v2",
             "Danecek et al., CVPR 2022",
             ("EMOCA_v2_lr_mse_20.zip", "EMOCA_v2_lr_cos_1.5.zip", "EMOCA_v2_mp.zip", "EMOCA.zip"),
-            "https://emoca.is.tue.mpg.de; of the unpacked zip: detail/checkpoints/*.ckpt",
+            "https://emoca.is.tue.mpg.de; give the unpacked folder or one of its .ckpt files",
             _RESEARCH,
             ("emoca", "emoca-two-heads"),
             "DECA's shape, pose and camera; its own expression 50 and jaw",
