@@ -1,6 +1,7 @@
 """A peer's network, ready to run: a crop in, its codes by name out; in torch or in ONNX Runtime."""
 
 import logging
+import warnings
 from pathlib import Path
 from typing import Protocol
 
@@ -120,7 +121,9 @@ class _ScriptNetwork:
                 f"it from {peer.source} and trust its authors, add --trust"
             )
         try:
-            self._net = torch.jit.load(str(path), map_location="cpu").eval()
+            with warnings.catch_warnings():  # PyTorch would rather see other forms
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._net = torch.jit.load(str(path), map_location="cpu").eval()
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise AssetError(f"{path} cannot be loaded ({reason}); download it again") from error
