@@ -26,7 +26,8 @@ Tensors = dict[str, Tensor]
 _PACKAGES = frozenset(
     [
         *("omegaconf", "pytorch_lightning", "lightning", "lightning_fabric", "gdl", "yacs"),
-        *("typing", "collections", "pathlib", "enum", "numpy", "torch", "_codecs", "copyreg"),
+        *("argparse", "collections", "enum", "numpy", "pathlib", "torch", "typing"),
+        *("_codecs", "copyreg"),
     ]
 )
 """What training programs leave names of in their files."""

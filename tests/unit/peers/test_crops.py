@@ -108,6 +108,12 @@ def test_sheaps_square_is_cut_off_at_the_pictures_edge_and_squeezed() -> None:
     np.testing.assert_allclose(crop.image[..., :2], wanted, atol=1e-2)
 
 
+def test_of_a_tiny_face_sheap_sees_the_whole_picture() -> None:
+    crop = sheap_crop(ramps(250, 200), face(100, 98, 106, 106, brow=100))
+    np.testing.assert_allclose(crop.crop_from_frame[:, :2], np.diag([224 / 250, 224 / 200]))
+    assert crop.image[112, -1, 0] == pytest.approx(249, abs=0.5)
+
+
 @pytest.mark.parametrize("turn_deg", [0.0, 25.0])
 def test_arcfaces_points_come_to_lie_where_it_has_them(turn_deg: float) -> None:
     wanted = np.array(
