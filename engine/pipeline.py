@@ -53,7 +53,11 @@ class Reconstructor:
         # Matrices here are small: more BLAS threads than one only wait for each other.
         threadpool_limits(1, user_api="blas")
         self.model, self.tracking = model, tracking
-        self._cropper = FaceCropper(CropConfig(n_faces=n_faces, tracking=tracking))
+        config = CropConfig(n_faces=n_faces, tracking=tracking)
+        if normals is not None and normals.size_px > config.size_px:
+            # Others' networks see large crops: enlarging small ones would blur what they look at.
+            config = replace(config, size_px=normals.size_px)
+        self._cropper = FaceCropper(config)
         self._faces: dict[int, _Face] = {}
         self._normals = _Normals(model, normals) if normals is not None else None
         self._followers = Followers(model, weights, tracking=tracking)

@@ -1,9 +1,9 @@
 """Reads a pickle as data: a stack machine that imports nothing and calls nothing.
 
-It knows the globals of a vocabulary, by default the handful that FLAME's files name (arrays, dtypes,
-sparse matrices, chumpy nodes), each answered by a plain node of ours; every other global, and every
-opcode that could reach code by another way, is refused by name. Strings of Python 2 are taken as
-Latin-1, which makes them interchangeable with bytes.
+It knows the globals of a vocabulary, by default the handful that FLAME's files name (arrays,
+dtypes, sparse matrices, chumpy nodes), each answered by a plain node of ours; every other global,
+and every opcode that could reach code by another way, is refused by name. Strings of Python 2 are
+taken as Latin-1, which makes them interchangeable with bytes.
 """
 
 import pickletools

@@ -1,0 +1,1 @@
+"""Methods of others, run with the user's own checkpoints. torch is allowed here."""
