@@ -115,6 +115,11 @@ def _dict(args: tuple[Any, ...]) -> dict[Any, Any]:
     return {}
 
 
+def _path(args: tuple[Any, ...]) -> str:
+    """Where its training put files: of no use here."""
+    return "/".join(str(part)[:1000] for part in args[:100])
+
+
 LIGHTNING = Vocabulary(
     subject="Pixel3DMM checkpoint",
     functions=ARRAYS
@@ -123,6 +128,8 @@ LIGHTNING = Vocabulary(
         "torch._utils._rebuild_parameter": _parameter,
         "collections.OrderedDict": _dict,
         "collections.defaultdict": _dict,
+        "pathlib.PosixPath": _path,
+        "pathlib.WindowsPath": _path,
     },
     classes=_OMEGACONF,
     names=_NAMES | frozenset(_STORAGES),
