@@ -14,7 +14,7 @@ from engine.frames import camera_from_focal, default_camera, project
 from engine.methods import Followers, method_named
 from engine.stages.face_cropper import CropConfig, FaceCropper
 from engine.stages.face_tracks import KEEP_NS
-from engine.stages.normal_estimator import NormalEstimator
+from engine.stages.normal_estimator import SeesNormals
 from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
@@ -35,7 +35,7 @@ class Reconstructor:
         method: str = "landmarks",
         n_faces: int = 1,
         tracking: bool = True,
-        normals: NormalEstimator | None = None,
+        normals: SeesNormals | None = None,
         weights: Path | None = None,
     ) -> None:
         """Load what the method needs.
@@ -122,7 +122,7 @@ class Reconstructor:
 class _Normals:
     """Sees normals and compares fits with them."""
 
-    def __init__(self, model: HeadModel, estimator: NormalEstimator) -> None:
+    def __init__(self, model: HeadModel, estimator: SeesNormals) -> None:
         self._estimator = estimator
         self._residual = NormalResidual(model)
 

@@ -9,10 +9,14 @@ from typer.testing import CliRunner
 
 from app.cli.tree import cli
 from engine.errors import AssetError, ModelContractError
+from engine.flame.model import HeadModel
 from engine.frames import default_camera
+from engine.io.assets import asset_path
+from engine.io.video import VideoSource
 from engine.normal_choice import choose_normals
 from engine.peers.pixel3dmm_checkpoint import read_checkpoint
 from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator, Pixel3dmmOptions
+from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
 from engine.training.export_pixel3dmm import export_pixel3dmm
 from engine.types import FaceCrop, Frame
@@ -93,6 +97,24 @@ def test_the_8_bit_habit_costs_less_than_a_level_and_is_biased(normals: Path, se
     cosines = (exact * kept.head).sum(-1).clip(-1, 1)
     assert 0.05 < float(np.degrees(np.arccos(cosines)).mean()) < 0.7
     assert (kept.head - exact).mean() < 0  # cast downwards
+
+
+@pytest.mark.assets
+def test_it_stands_in_for_the_normal_estimator(normals: Path, openhead: HeadModel) -> None:
+    source = VideoSource(asset_path("sample.mp4"))
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    reconstructor = Reconstructor(
+        openhead, method="landmarks-refined", normals=Pixel3dmmEstimator(normals)
+    )
+    fit = reconstructor.run(frame)
+    reconstructor.close()
+    assert fit is not None
+    assert fit.normals is not None
+    assert fit.normals.head is not None
+    assert fit.normals.head.shape == (64, 64, 3)
+    assert np.isfinite(fit.normal_residual_deg)
 
 
 def test_exchanged_networks_are_told(normals: Path, uv: Path) -> None:
