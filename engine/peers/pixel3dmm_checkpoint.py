@@ -8,6 +8,7 @@ is not asked to load it.
 import hashlib
 import json
 import lzma
+import math
 import struct
 import zipfile
 import zlib
@@ -30,6 +31,7 @@ Tensor = npt.NDArray[Any]
 
 _MAX_PICKLE_BYTES: Final = 64 * 2**20  # theirs has well under one
 _MAX_MEMBERS: Final = 100_000
+_MAX_NUMBERS: Final = 10**9  # ten times what a ViT-B with decoder has
 _ZIP_START: Final = b"PK\x03\x04"
 _SETTINGS: Final = "pixel3dmm_settings"
 """Key of the hyper-parameters, as JSON, in a safetensors file."""
@@ -122,15 +124,25 @@ def _read_archive(archive: zipfile.ZipFile) -> tuple[dict[str, Any], dict[str, T
     if isinstance(settings, dict) and isinstance(settings.get("cfg"), dict):
         settings = settings["cfg"]
     folder = pickles[0].removesuffix("data.pkl")
-    loaded: dict[Storage, Tensor] = {}
-    tensors = {}
-    for name, tensor in content["state_dict"].items():
-        if not isinstance(tensor, PickledTensor):
-            raise ValueError(f"{name!r} in its state_dict is no tensor")
-        if tensor.storage not in loaded:
-            loaded[tensor.storage] = _numbers(archive, f"{folder}data/", tensor.storage)
-        tensors[str(name)] = _placed(tensor, loaded[tensor.storage])
+    tensors = _tensors(archive, f"{folder}data/", content["state_dict"])
     return settings if isinstance(settings, dict) else {}, tensors
+
+
+def _tensors(
+    archive: zipfile.ZipFile, folder: str, content: Mapping[Any, object]
+) -> dict[str, Tensor]:
+    """Every tensor of a state_dict. Raises: ValueError: if they are not as torch writes them."""
+    placed = {str(name): t for name, t in content.items() if isinstance(t, PickledTensor)}
+    if other := [str(name) for name, t in content.items() if not isinstance(t, PickledTensor)]:
+        raise ValueError(f"{other[0]!r} in its state_dict is no tensor")
+    # Many tensors of one storage could swell without end.
+    if sum(math.prod(tensor.shape) for tensor in placed.values()) > _MAX_NUMBERS:
+        raise ValueError(f"it holds over {_MAX_NUMBERS:.0e} numbers, far more than theirs")
+    loaded = {
+        storage: _numbers(archive, folder, storage)
+        for storage in {tensor.storage for tensor in placed.values()}
+    }
+    return {name: _placed(tensor, loaded[tensor.storage]) for name, tensor in placed.items()}
 
 
 def _numbers(archive: zipfile.ZipFile, folder: str, storage: Storage) -> Tensor:

@@ -25,7 +25,6 @@ _UNUSED = (
     *("view_embed", "t_conv1.", "t_conv2.", "t_conv3.", "t_conv3_conf.", "token_2_patch_conf."),
 )
 """Weights that the official files hold although such networks, or some of them, do without."""
-_UNUSED_OUTSIDE = ("vertex_weight_mask",)  # of the training's loss, beside the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class KeyUse:
     """Which of a checkpoint's tensors the network has taken."""
 
     used: tuple[str, ...]
-    unused: tuple[str, ...]  # known, and not needed to predict
+    unused: tuple[str, ...]  # known to be spare, or not of the network, such as masks of its loss
 
 
 class Pixel3dmmNet(nn.Module):
@@ -134,8 +133,8 @@ def _unpatchified(drawn: Tensor, side: int) -> Tensor:
 def load_network(checkpoint: Checkpoint) -> tuple[Pixel3dmmNet, KeyUse]:
     """The network of a checkpoint, ready to predict, and what of the checkpoint it is made of.
 
-    Raises: AssetError: if the checkpoint is of another network, lacks tensors, or has any that are
-        neither used nor known to be spare.
+    Raises: AssetError: if the checkpoint is of another network, lacks tensors, or has any in the
+        network that are neither used nor known to be spare.
     """
     try:
         sizes = read_sizes(checkpoint)
@@ -154,12 +153,12 @@ def _fitting(checkpoint: Checkpoint, net: Pixel3dmmNet) -> tuple[dict[str, Tenso
     start, wanted = prefix_of(checkpoint.tensors), net.state_dict()
     weights, used, unused = {}, [], []
     for name, array in checkpoint.tensors.items():
-        own = name.removeprefix(start) if name.startswith(start) else ""
-        if own in wanted:
+        own = name.removeprefix(start) if name.startswith(start) else None
+        if own is None or (own not in wanted and own.startswith(_UNUSED)):
+            unused.append(name)
+        elif own in wanted:
             weights[own] = _checked(name, torch.from_numpy(array), own, wanted[own], net.sizes)
             used.append(name)
-        elif own.startswith(_UNUSED) or name in _UNUSED_OUTSIDE:
-            unused.append(name)
         else:
             raise ValueError(f"{ascii(name)[1:-1]} belongs to no part of it that is known")
     if missing := [name for name in wanted if name not in weights]:

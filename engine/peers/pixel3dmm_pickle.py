@@ -3,7 +3,9 @@
 The weights themselves lie beside the pickle, in the same archive: a tensor here only says where.
 """
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ __all__ = ["LIGHTNING", "PickledTensor", "Storage", "plain_settings"]
 
 _MAX_AXES = 8
 _MAX_NESTING = 16
+_MAX_SETTINGS = 10_000  # theirs are some hundred
 
 _STORAGES = {
     "torch.FloatStorage": "<f4",
@@ -139,17 +142,21 @@ LIGHTNING = Vocabulary(
 )
 
 
-def plain_settings(value: object, depth: int = 0) -> Any:  # noqa: ANN401  (a tree)
+def plain_settings(value: object) -> Any:  # noqa: ANN401  (a tree)
     """OmegaConf's nodes as dicts, lists and values; what is neither becomes None.
 
-    Raises: ValueError: if it is nested without end.
+    Raises: ValueError: if they are nested without end, or unfold to very many.
     """
-    if depth > _MAX_NESTING:
+    return _plain(value, 0, itertools.count())
+
+
+def _plain(value: object, depth: int, seen: Iterator[int]) -> Any:  # noqa: ANN401  (a tree)
+    if depth > _MAX_NESTING or next(seen) > _MAX_SETTINGS:
         raise ValueError("its hyper-parameters are nested too deeply")
     if isinstance(value, Node):
         value = value.attributes.get("_content", value.attributes.get("_val"))
     if isinstance(value, dict):
-        return {str(key): plain_settings(item, depth + 1) for key, item in value.items()}
+        return {str(key): _plain(item, depth + 1, seen) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain_settings(item, depth + 1) for item in value]
+        return [_plain(item, depth + 1, seen) for item in value]
     return value if isinstance(value, str | int | float | bool) else None

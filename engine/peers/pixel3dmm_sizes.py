@@ -5,7 +5,7 @@ Shapes decide wherever they can; hyper-parameters tell the rest (heads, what the
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,9 @@ __all__ = ["MAP_CHANNELS", "NetworkSizes", "prefix_of", "read_sizes"]
 
 MAP_CHANNELS: Final = {"pos_map": 3, "uv_map": 2, "normals": 3, "albedo": 3, "nocs": 3}
 """Maps that such a network can predict, in the order of its channels."""
+
+_WITH_SECOND: Final = ("pos_map", "uv_map", "normals")
+"""Maps that some networks predict twice, the second time for another pose of the head."""
 
 _HEAD_WIDTH: Final = 64  # of DINO's backbones, tiny to large
 _DECODER_HEADS: Final = 8  # the published configuration, where a file says nothing
@@ -40,6 +43,7 @@ class NetworkSizes:
     maps: tuple[str, ...]  # of MAP_CHANNELS, in order
     view_width: int = 0  # channels that tell views apart, beside the backbone's
     has_positions: bool = False  # positions are added once more before the decoder
+    has_second: bool = False  # of each map of _WITH_SECOND, right behind it
 
     def __post_init__(self) -> None:
         """Raises: ValueError: naming what does not fit together."""
@@ -70,11 +74,11 @@ class NetworkSizes:
     @property
     def n_channels(self) -> int:
         """Of all maps."""
-        return sum(MAP_CHANNELS[name] for name in self.maps)
+        return _n_channels(self.maps, self.has_second)
 
     def channels_of(self, name: str) -> slice:
         """Where a map lies among the channels. Raises: ValueError: if it is not predicted."""
-        start = sum(MAP_CHANNELS[m] for m in self.maps[: self.maps.index(name)])
+        start = _n_channels(self.maps[: self.maps.index(name)], self.has_second)
         return slice(start, start + MAP_CHANNELS[name])
 
 
@@ -105,8 +109,8 @@ def read_sizes(checkpoint: Checkpoint) -> NetworkSizes:
     width, fed = _shape(tensors, f"{start}{_ANCHOR}", 2)
     _check_backbone(model.get("encoder_backbone"), projection)
     drawn = _shape(tensors, f"{start}token_2_patch_content.weight", 2)[0]
-    maps = _maps(model.get("prediction_type"), drawn)
-    unpatch_px = math.isqrt(drawn // sum(MAP_CHANNELS[m] for m in maps))
+    has_second = bool(model.get("pred_disentangled"))
+    maps = _maps(model.get("prediction_type"), drawn, has_second)
     return NetworkSizes(
         size_px=_size_px(checkpoint.settings),
         patch_px=projection[2],
@@ -115,14 +119,19 @@ def read_sizes(checkpoint: Checkpoint) -> NetworkSizes:
         width=width,
         n_blocks=_count(tensors, f"{start}vol_decoder.layers."),
         n_heads=_positive(model.get("num_heads"), _DECODER_HEADS),
-        unpatch_px=unpatch_px,
+        unpatch_px=math.isqrt(drawn // _n_channels(maps, has_second)),
         maps=maps,
         view_width=fed - projection[0],
         has_positions=f"{start}patch_pos_enc" in tensors,
+        has_second=has_second,
     )
 
 
-def _maps(named: object, n_drawn: int) -> tuple[str, ...]:
+def _n_channels(maps: Sequence[str], has_second: bool) -> int:
+    return sum(MAP_CHANNELS[m] * (2 if has_second and m in _WITH_SECOND else 1) for m in maps)
+
+
+def _maps(named: object, n_drawn: int, has_second: bool) -> tuple[str, ...]:
     """What a network predicts; without hyper-parameters the two published ones are told apart."""
     if named is None:
         # 2 x 2 px of each of 3 or 2 channels.
@@ -131,7 +140,7 @@ def _maps(named: object, n_drawn: int) -> tuple[str, ...]:
     if unknown := [word for word in words if word not in MAP_CHANNELS]:
         raise ValueError(f"it predicts {', '.join(map(str, unknown)) or 'nothing known'}")
     maps = tuple(name for name in MAP_CHANNELS if name in words)
-    n_channels = sum(MAP_CHANNELS[m] for m in maps)
+    n_channels = _n_channels(maps, has_second)
     if n_channels * math.isqrt(n_drawn // n_channels) ** 2 != n_drawn:
         raise ValueError(
             f"its last layer has {n_drawn} outputs, too many or few for {', '.join(maps)}"

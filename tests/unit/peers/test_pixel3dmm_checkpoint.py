@@ -143,6 +143,22 @@ def test_tensors_stay_within_their_storage(tmp_path: Path) -> None:
         read_checkpoint(saved(tmp_path, longer))
 
 
+def test_settings_that_unfold_without_end_are_refused(tmp_path: Path) -> None:
+    tree: list[object] = []
+    for _ in range(12):
+        tree = [tree] * 10
+    content = lightning_bytes({}, None, hyper_parameters=tree)
+    with pytest.raises(AssetError, match="nested too deeply"):
+        read_checkpoint(saved(tmp_path, content))
+
+
+def test_tensors_that_swell_are_refused(tmp_path: Path) -> None:
+    shared = torch.zeros(10**6)
+    content = lightning_bytes({f"t{k}": shared for k in range(1001)}, None)
+    with pytest.raises(AssetError, match="far more than theirs"):
+        read_checkpoint(saved(tmp_path, content))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

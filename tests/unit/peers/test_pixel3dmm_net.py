@@ -54,6 +54,17 @@ def test_without_hyper_parameters_shapes_and_the_published_values_stand_in() -> 
     assert (sizes.size_px, sizes.n_heads, sizes.maps) == (512, 8, ("uv_map",))
 
 
+def test_a_second_map_for_another_pose_is_left_out() -> None:
+    config = settings(pred_disentangled=True)
+    net = load_network(checkpoint(weights(channels=6), config))[0]
+    assert net.sizes.n_channels == 6
+    assert net.sizes.channels_of("normals") == slice(0, 3)
+    both = settings(prediction_type=["normals", "uv_map"])
+    sizes = load_network(checkpoint(weights(channels=5), both))[0].sizes
+    assert sizes.channels_of("uv_map") == slice(0, 2)  # the published order
+    assert sizes.channels_of("normals") == slice(2, 5)
+
+
 def attention(
     tensors: dict[str, torch.Tensor], qkv: str, out: str, heads: int
 ) -> nn.MultiheadAttention:
