@@ -129,7 +129,7 @@ def pixel3dmm(
 
     try:
         from engine.peers.pixel3dmm_checkpoint import read_checkpoint, write_safetensors
-        from engine.training.export_pixel3dmm import export_pixel3dmm
+        from engine.peers.pixel3dmm_export import export_pixel3dmm
     except ModuleNotFoundError as error:
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
     found = read_checkpoint(checkpoint)

@@ -1,1 +1,1 @@
-"""Methods of others, run with the user's own checkpoints. torch is allowed here."""
+"""Published networks of others. torch is allowed here; the live path has none of this."""

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from app.cli.tree import cli
@@ -16,21 +15,13 @@ from engine.io.video import VideoSource
 from engine.normal_choice import choose_normals
 from engine.peers.pixel3dmm_checkpoint import read_checkpoint
 from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator, Pixel3dmmOptions
+from engine.peers.pixel3dmm_export import export_pixel3dmm
 from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
-from engine.training.export_pixel3dmm import export_pixel3dmm
 from engine.types import FaceCrop, Frame
 from tests.pixel3dmm_files import lightning_bytes, settings, weights
 
 CAMERA = default_camera(640, 480)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

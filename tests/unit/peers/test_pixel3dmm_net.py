@@ -17,14 +17,6 @@ from tests.pixel3dmm_files import BACKBONE, HEADS, WIDTH, settings, weights
 SPARE = ("net.dir_norm.mlp.1", "net.uv_enc_mlp.1", "net.vol_decoder.norm")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def checkpoint(tensors: dict[str, torch.Tensor], config: dict | None = None) -> Checkpoint:
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     return Checkpoint(

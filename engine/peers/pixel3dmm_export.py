@@ -14,11 +14,11 @@ import torch
 
 from engine.errors import ModelContractError
 from engine.files import replacing
+from engine.onnx_graph import write_graph
 from engine.peers.pixel3dmm_checkpoint import Checkpoint
 from engine.peers.pixel3dmm_maps import NET_CHANNELS, PIXEL_MEAN, PIXEL_STD, MapNet
 from engine.peers.pixel3dmm_net import KeyUse, load_network
 from engine.stages.onnx_session import OnnxSession
-from engine.training.onnx_graph import write_graph
 
 __all__ = ["Pixel3dmmExport", "export_pixel3dmm"]
 
