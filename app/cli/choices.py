@@ -33,10 +33,11 @@ def chosen_method(
 
 def checked_method(method: str | None, *, peers: bool = False) -> str | None:
     """The method, if there is one of that name; a peer's name too where `peers`."""
+    from app.cli.fit_method import FRONT_END
     from engine.methods import METHODS
     from engine.peers.registry import PEERS
 
-    names = (*METHODS, *PEERS) if peers else tuple(METHODS)
+    names = (*METHODS, *PEERS, FRONT_END) if peers else tuple(METHODS)
     if method is not None and method not in names:
         raise typer.BadParameter(f"{method!r}; choose from: {', '.join(names)}")
     return method

@@ -94,7 +94,13 @@ def _fit(
     overwrite: bool,
 ) -> None:
     from app.cli.choices import checked_exports, checked_method
-    from app.cli.fit_method import by_method, by_peer, check_peer_flags
+    from app.cli.fit_method import (
+        FRONT_END,
+        by_front_end,
+        by_method,
+        by_peer,
+        check_peer_flags,
+    )
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
     from engine.batch_plan import check_output_folder, plan_jobs
@@ -112,6 +118,8 @@ def _fit(
     head = chosen_head_model(model)
     if asked in PEERS:
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
+    elif asked == FRONT_END:
+        how = by_front_end(head, faces, checkpoint, n2fnet)
     else:
         how = by_method(asked, head, faces, network, n2fnet)
     settings = BatchSettings(out, how.name, faces, exports, overwrite, how.normals, how.network)

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from engine.normal_choice import NormalChoice
     from engine.video_fit import Fitter
 
-__all__ = ["FitMethod", "by_method", "by_peer", "check_peer_flags"]
+__all__ = ["FRONT_END", "FitMethod", "by_front_end", "by_method", "by_peer", "check_peer_flags"]
+
+FRONT_END = "pixel3dmm-net"
+"""The method that fits to the normals of Pixel3DMM's official network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,48 @@ def by_peer(
     return FitMethod(name, "", identity, make_fitter)
 
 
+def by_front_end(
+    head: "HeadModel", faces: int, checkpoint: Path | None, n2fnet: Path | None
+) -> FitMethod:
+    """Our best method, on the normals of Pixel3DMM's official network.
+
+    Raises: EngineError: if its checkpoint is not there or cannot be used.
+    """
+    from engine.errors import AssetError, ProviderError
+    from engine.io.assets import sha256_of
+    from engine.methods import default_method, network_identity
+    from engine.pipeline import Reconstructor
+
+    if checkpoint is None:
+        raise AssetError(
+            f"{FRONT_END} needs checkpoint: normals.ckpt, from Pixel3DMM's authors "
+            "(https://github.com/SimonGiebenhain/pixel3dmm); pass it with --checkpoint"
+        )
+    try:
+        from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator
+    except ModuleNotFoundError as error:
+        raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
+    estimator = Pixel3dmmEstimator(checkpoint)
+    method = default_method(head, n2fnet, "")
+
+    def make_fitter(tracking: bool) -> Reconstructor:
+        return Reconstructor(
+            head, method=method, n_faces=faces, tracking=tracking, normals=estimator, weights=n2fnet
+        )
+
+    identity = f"{checkpoint.name} {sha256_of(checkpoint)[:12]}"
+    return FitMethod(FRONT_END, identity, network_identity(method, n2fnet), make_fitter)
+
+
 def check_peer_flags(
     method: str | None, checkpoint: Path | None, exports: tuple[str, ...], *, trust: bool
 ) -> None:
     """Raises: typer.BadParameter: for flags that do not go together."""
     from engine.peers.registry import PEERS
 
-    if method not in PEERS and (checkpoint is not None or trust):
-        raise typer.BadParameter(f"--checkpoint and --trust go with --method {', '.join(PEERS)}")
+    if method not in (*PEERS, FRONT_END) and (checkpoint is not None or trust):
+        names = ", ".join((*PEERS, FRONT_END))
+        raise typer.BadParameter(f"--checkpoint and --trust go with --method {names}")
     if method in PEERS and "normals" in exports:
         raise typer.BadParameter(f"--export normals: {method} sees none")
     if trust and method != "sheap":
