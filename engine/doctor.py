@@ -53,7 +53,7 @@ TEXT_WIDTH: Final = 100
 
 
 def run_checks(folder: Path | None = None) -> list[Check]:
-    """Look at everything; takes a second or two.
+    """Look at everything; takes some seconds.
 
     Args:
         folder: where output would go, for the free space; default the working folder.
