@@ -1,6 +1,7 @@
 """Peers' checkpoints: read as data in every form they come in, refused where they ask for more."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,13 @@ def test_a_damaged_file_says_so(smirk_file: Path, tmp_path: Path) -> None:
     for path in (short, text):
         with pytest.raises(AssetError, match=f"{path.name} (is no whole|was refused)"):
             read_tensors(path)
+
+
+def test_an_archive_as_it_was_downloaded_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "EMOCA.zip", "w") as archive:
+        archive.writestr("EMOCA/detail/checkpoints/a=1.ckpt", "...")
+    with pytest.raises(AssetError, match=r"EMOCA\.zip is an archive of files; unpack it"):
+        read_tensors(tmp_path / "EMOCA.zip")
 
 
 def test_a_wrong_file_says_what_was_expected_and_what_was_found(
