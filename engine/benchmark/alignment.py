@@ -1,0 +1,134 @@
+"""Laying a predicted face over the true one: landmarks first, then closest points.
+
+A: similarity by landmarks, then rigid ICP: the size stays what the landmarks say.
+B: as A, and ICP may change the size too.
+C: no change of size at all, for methods that claim to know it.
+
+ICP is point to plane, trimmed: the tenth of the true points that lies furthest away does not count.
+It runs over the true face; ears, neck and scalp follow.
+"""
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from engine.benchmark.surface import Closest, MeshSurface
+from engine.benchmark.types import LANDMARKS7, Alignment, PredictedFace, TruthMesh
+from engine.flame.registration import Similarity, fit_similarity
+from engine.types import F64
+
+__all__ = ["ALIGNMENTS", "LANDMARKS10", "align", "common_landmarks", "icp", "landmark_alignment"]
+
+ALIGNMENTS: dict[Alignment, str] = {
+    "A": "A (similarity by landmarks, then rigid ICP)",
+    "B": "B (similarity by landmarks, then ICP with scale)",
+    "C": "C (metrical: rigid by landmarks, then rigid ICP)",
+}
+"""As printed over a table."""
+
+LANDMARKS10: tuple[int, ...] = (36, 39, 42, 45, 48, 54, 30, 33, 51, 57)
+"""iBUG points that every convention puts in the same place: eye and mouth corners, nose tip,
+subnasale, lip middles. Truths that know only NoW's seven are aligned by those."""
+
+_ROUNDS = 50
+_KEEP = 0.9
+_STILL = 1e-8  # metres and radians times metres: a round that moves less was the last
+_LEAST_LANDMARKS = 4
+
+
+def align(face: PredictedFace, truth: TruthMesh, alignment: Alignment) -> Similarity:
+    """The similarity that takes the predicted face to the true one.
+
+    Raises: ValueError: if landmarks are missing, or C is asked for where the true size is unknown.
+    """
+    if alignment == "C" and not truth.metric:
+        raise ValueError(
+            "alignment C needs a truth of known size, which this data set has not; use A or B"
+        )
+    start = landmark_alignment(face, truth, scaled=alignment != "C")
+    surface = MeshSurface(face.vertices, face.faces)
+    return icp(surface, truth.vertices[truth.regions["face"]], start, scaled=alignment == "B")
+
+
+def common_landmarks(face: PredictedFace, truth: TruthMesh) -> tuple[F64, F64]:
+    """Points that both know, (N, 3) metres each: predicted, true.
+
+    Raises: ValueError: if there are fewer than four.
+    """
+    if face.landmarks68 is None:
+        raise ValueError("the prediction has no 3D landmarks, which the alignment begins with")
+    if truth.landmarks68 is not None:
+        names, true = LANDMARKS10, truth.landmarks68[list(LANDMARKS10)]
+    elif truth.landmarks51 is not None:
+        names, true = LANDMARKS10, truth.landmarks51[np.array(LANDMARKS10) - 17]
+    elif truth.landmarks7 is not None:
+        names, true = tuple(LANDMARKS7), truth.landmarks7
+    else:
+        raise ValueError("the truth has no 3D landmarks, which the alignment begins with")
+    found = face.landmarks68[list(names)]
+    known = np.isfinite(found).all(axis=1) & np.isfinite(true).all(axis=1)
+    if known.sum() < _LEAST_LANDMARKS:
+        raise ValueError(
+            f"prediction and truth share {known.sum()} landmarks, expected {_LEAST_LANDMARKS} "
+            f"or more of iBUG {', '.join(map(str, names))}"
+        )
+    return found[known], true[known]
+
+
+def landmark_alignment(face: PredictedFace, truth: TruthMesh, *, scaled: bool) -> Similarity:
+    """Procrustes over the common landmarks. Raises: ValueError: as for `common_landmarks`."""
+    found, true = common_landmarks(face, truth)
+    fit = fit_similarity(found, true, np.ones(len(found)))
+    if scaled:
+        return fit
+    return Similarity(1.0, fit.R, true.mean(axis=0) - fit.R @ found.mean(axis=0))
+
+
+def icp(surface: MeshSurface, points: F64, start: Similarity, *, scaled: bool) -> Similarity:
+    """Move a surface onto points, from a start.
+
+    Args:
+        surface: in its own frame; the result takes that to the points' frame.
+        points: (N, 3) metres, true.
+        scaled: whether the size may change.
+    """
+    placed = start
+    for _ in range(_ROUNDS):
+        back = (points - placed.t) @ placed.R / placed.scale
+        match = surface.closest(back)
+        step, moved = _step(placed, match, points, scaled)
+        placed = step
+        if moved < _STILL:
+            break
+    return placed
+
+
+def _step(
+    placed: Similarity, match: Closest, points: F64, scaled: bool
+) -> tuple[Similarity, float]:
+    """One Gauss-Newton step; also the furthest that a kept point moves by it, metres."""
+    keep = match.distances <= np.quantile(match.distances, _KEEP)
+    on_surface = placed.apply(match.points[keep])
+    normals = match.normals[keep] @ placed.R.T
+    centre = on_surface.mean(axis=0)
+    arms = on_surface - centre
+    columns = [np.cross(arms, normals), normals]
+    if scaled:
+        columns.append((arms * normals).sum(axis=1, keepdims=True))
+    jacobian = np.hstack(columns)
+    residual = ((points[keep] - on_surface) * normals).sum(axis=1)
+    # Least norm: what the surface leaves free, as a plane its own sliding, stays as it is.
+    change = np.linalg.lstsq(jacobian, residual, rcond=1e-9)[0]
+    turn = _rotation(change[:3])
+    growth = 1.0 + float(change[6]) if scaled else 1.0
+    stepped = Similarity(
+        growth * placed.scale,
+        turn @ placed.R,
+        growth * turn @ (placed.t - centre) + centre + change[3:6],
+    )
+    return stepped, float(np.abs(stepped.apply(match.points[keep]) - on_surface).max())
+
+
+def _rotation(vector: F64) -> F64:
+    """(3, 3) of an axis-angle vector, radians."""
+    matrix: F64 = Rotation.from_rotvec(vector).as_matrix()
+    return matrix
