@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from engine.benchmark.surface import Closest, MeshSurface
 from engine.benchmark.types import LANDMARKS7, Alignment, PredictedFace, TruthMesh
+from engine.errors import ScoreError
 from engine.flame.registration import Similarity, fit_similarity
 from engine.types import F64
 
@@ -38,10 +39,10 @@ _LEAST_LANDMARKS = 4
 def align(face: PredictedFace, truth: TruthMesh, alignment: Alignment) -> Similarity:
     """The similarity that takes the predicted face to the true one.
 
-    Raises: ValueError: if landmarks are missing, or C is asked for where the true size is unknown.
+    Raises: ScoreError: if landmarks are missing, or C is asked for where the true size is unknown.
     """
     if alignment == "C" and not truth.metric:
-        raise ValueError(
+        raise ScoreError(
             "alignment C needs a truth of known size, which this data set has not; use A or B"
         )
     start = landmark_alignment(face, truth, scaled=alignment != "C")
@@ -52,10 +53,10 @@ def align(face: PredictedFace, truth: TruthMesh, alignment: Alignment) -> Simila
 def common_landmarks(face: PredictedFace, truth: TruthMesh) -> tuple[F64, F64]:
     """Points that both know, (N, 3) metres each: predicted, true.
 
-    Raises: ValueError: if there are fewer than four.
+    Raises: ScoreError: if there are fewer than four.
     """
     if face.landmarks68 is None:
-        raise ValueError("the prediction has no 3D landmarks, which the alignment begins with")
+        raise ScoreError("the prediction has no 3D landmarks, which the alignment begins with")
     if truth.landmarks68 is not None:
         names, true = LANDMARKS10, truth.landmarks68[list(LANDMARKS10)]
     elif truth.landmarks51 is not None:
@@ -63,11 +64,11 @@ def common_landmarks(face: PredictedFace, truth: TruthMesh) -> tuple[F64, F64]:
     elif truth.landmarks7 is not None:
         names, true = tuple(LANDMARKS7), truth.landmarks7
     else:
-        raise ValueError("the truth has no 3D landmarks, which the alignment begins with")
+        raise ScoreError("the truth has no 3D landmarks, which the alignment begins with")
     found = face.landmarks68[list(names)]
     known = np.isfinite(found).all(axis=1) & np.isfinite(true).all(axis=1)
     if known.sum() < _LEAST_LANDMARKS:
-        raise ValueError(
+        raise ScoreError(
             f"prediction and truth share {known.sum()} landmarks, expected {_LEAST_LANDMARKS} "
             f"or more of iBUG {', '.join(map(str, names))}"
         )
@@ -75,7 +76,7 @@ def common_landmarks(face: PredictedFace, truth: TruthMesh) -> tuple[F64, F64]:
 
 
 def landmark_alignment(face: PredictedFace, truth: TruthMesh, *, scaled: bool) -> Similarity:
-    """Procrustes over the common landmarks. Raises: ValueError: as for `common_landmarks`."""
+    """Procrustes over the common landmarks. Raises: ScoreError: as for `common_landmarks`."""
     found, true = common_landmarks(face, truth)
     fit = fit_similarity(found, true, np.ones(len(found)))
     if scaled:
@@ -83,30 +84,37 @@ def landmark_alignment(face: PredictedFace, truth: TruthMesh, *, scaled: bool) -
     return Similarity(1.0, fit.R, true.mean(axis=0) - fit.R @ found.mean(axis=0))
 
 
-def icp(surface: MeshSurface, points: F64, start: Similarity, *, scaled: bool) -> Similarity:
+def icp(
+    surface: MeshSurface,
+    points: F64,
+    start: Similarity,
+    *,
+    scaled: bool,
+    keep: float = _KEEP,
+    rounds: int = _ROUNDS,
+) -> Similarity:
     """Move a surface onto points, from a start.
 
     Args:
         surface: in its own frame; the result takes that to the points' frame.
         points: (N, 3) metres, true.
         scaled: whether the size may change.
+        keep: 0..1, share of the points, the nearest ones, that count in a round.
     """
     placed = start
-    for _ in range(_ROUNDS):
-        back = (points - placed.t) @ placed.R / placed.scale
-        match = surface.closest(back)
-        step, moved = _step(placed, match, points, scaled)
-        placed = step
+    for _ in range(rounds):
+        match = surface.closest((points - placed.t) @ placed.R / placed.scale)
+        placed, moved = _step(placed, match, points, scaled, keep)
         if moved < _STILL:
             break
     return placed
 
 
 def _step(
-    placed: Similarity, match: Closest, points: F64, scaled: bool
+    placed: Similarity, match: Closest, points: F64, scaled: bool, share: float
 ) -> tuple[Similarity, float]:
     """One Gauss-Newton step; also the furthest that a kept point moves by it, metres."""
-    keep = match.distances <= np.quantile(match.distances, _KEEP)
+    keep = match.distances <= np.quantile(match.distances, share)
     on_surface = placed.apply(match.points[keep])
     normals = match.normals[keep] @ placed.R.T
     centre = on_surface.mean(axis=0)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.benchmark.surface import Closest, MeshSurface
+from engine.benchmark.surface import MeshSurface, angles
 from engine.benchmark.types import REGIONS
+from engine.errors import ScoreError
 from engine.types import F64, I32
 
 __all__ = [
@@ -36,17 +37,17 @@ class Distances:
     """From the points of one mesh to the surface of another. N points."""
 
     distances: F64  # (N,) metres
-    cosines: F64  # (N,) -1..1 between the point's normal and the surface's
+    angles: F64  # (N,) radians between the point's normal and the surface's
 
     @classmethod
     def between(cls, points: F64, normals: F64, surface: MeshSurface) -> "Distances":
         """points, normals: (N, 3) metres, unit."""
-        match: Closest = surface.closest(points)
-        return cls(match.distances, (normals * match.normals).sum(axis=1).clip(-1, 1))
+        match = surface.closest(points)
+        return cls(match.distances, angles(normals, match.normals))
 
     def of(self, rows: I32) -> "Distances":
         """Those of some points alone."""
-        return Distances(self.distances[rows], self.cosines[rows])
+        return Distances(self.distances[rows], self.angles[rows])
 
 
 def region_values(there: Distances, back: Distances) -> dict[str, float]:
@@ -54,8 +55,8 @@ def region_values(there: Distances, back: Distances) -> dict[str, float]:
 
     cd_mm: mean of cd_acc_mm (there) and cd_comp_mm (back), the means of each direction.
     mne_rad, nc: mean angle between normals, and mean absolute cosine, there.
-    cr, r1, r2, r2_5: share of true points nearer than 2, 1, 2 and 2.5 mm. l1_mm, l2_mm: mean and root
-    mean square distance, there; l1_mm is cd_acc_mm by the name that scan benchmarks use.
+    cr, r1, r2, r2_5: share of true points nearer than 2, 1, 2 and 2.5 mm. l1_mm, l2_mm: mean and
+    root mean square distance, there; l1_mm is cd_acc_mm by the name that scan benchmarks use.
     """
     mm = 1e3 * there.distances
     accuracy, completeness = float(mm.mean()), float(1e3 * back.distances.mean())
@@ -63,11 +64,11 @@ def region_values(there: Distances, back: Distances) -> dict[str, float]:
         "cd_mm": (accuracy + completeness) / 2,
         "cd_acc_mm": accuracy,
         "cd_comp_mm": completeness,
-        "mne_rad": float(np.arccos(there.cosines).mean()),
+        "mne_rad": float(there.angles.mean()),
         "cr": float((mm < CR_MM).mean()),
         "l1_mm": accuracy,
         "l2_mm": float(np.sqrt((mm**2).mean())),
-        "nc": float(np.abs(there.cosines).mean()),
+        "nc": float(np.abs(np.cos(there.angles)).mean()),
     }
     return values | {f"r{t:g}".replace(".", "_"): float((mm < t).mean()) for t in RECALLS_MM}
 
@@ -82,10 +83,10 @@ def named(region: str, values: dict[str, float]) -> dict[str, float]:
 def vertex_error_mm(found: F64, true: F64) -> F64:
     """(N,) distance of each vertex to its own, mm; for meshes of one topology, (N, 3) metres each.
 
-    Raises: ValueError: if they differ in size.
+    Raises: ScoreError: if they differ in size.
     """
     if found.shape != true.shape:
-        raise ValueError(f"{len(found)} vertices against {len(true)}: not the same topology")
+        raise ScoreError(f"{len(found)} vertices against {len(true)}: not the same topology")
     error: F64 = 1e3 * np.linalg.norm(found - true, axis=1)
     return error
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine.errors import ScoreError
 from engine.types import F64
 
 __all__ = ["NORMALISERS", "landmark_values", "normalisers"]
@@ -28,16 +29,16 @@ def landmark_values(found: F64, true: F64) -> dict[str, float]:
     """nme_X_percent of all 68 and nme51_X_percent without the jaw line, X each of NORMALISERS.
 
     Args: found, true: (68, 2) px of one picture.
-    Raises: ValueError: if a landmark is not finite, or all lie in one point.
+    Raises: ScoreError: if a landmark is not finite, or all lie in one point.
     """
     for name, points in (("predicted", found), ("true", true)):
         if not np.isfinite(points).all():
-            raise ValueError(f"{name} landmarks are not all finite; NME needs all 68")
+            raise ScoreError(f"{name} landmarks are not all finite; NME needs all 68")
     error = np.linalg.norm(found - true, axis=1)
     values: dict[str, float] = {}
     for name, length in normalisers(true).items():
         if length <= 0:
-            raise ValueError(f"the true landmarks have no {name} extent; is the .pts file damaged?")
+            raise ScoreError(f"the true landmarks have no {name} extent; is the .pts file damaged?")
         values[f"nme_{name}_percent"] = float(100 * error.mean() / length)
         values[f"nme51_{name}_percent"] = float(100 * error[_INNER].mean() / length)
     return values

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import igl
 import numpy as np
 
-from engine.flame.closest import smooth_normals, unit_rows
+from engine.errors import ScoreError
+from engine.flame.closest import unit_rows
 from engine.types import F64, I32
 
-__all__ = ["Closest", "MeshSurface", "check_mesh"]
+__all__ = ["Closest", "MeshSurface", "angles", "check_mesh", "exact_normals"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,17 +29,37 @@ class Closest:
 def check_mesh(name: str, vertices: F64, faces: I32) -> None:
     """Refuse a mesh that distances cannot be taken to.
 
-    Raises: ValueError: if it has no triangle, a number that is not finite, or a wrong index.
+    Raises: ScoreError: if it has no triangle, a number that is not finite, or a wrong index.
     """
     if len(faces) == 0:
-        raise ValueError(f"{name} has no faces; a triangle mesh is needed, not a point cloud")
+        raise ScoreError(f"{name} has no faces; a triangle mesh is needed, not a point cloud")
     if faces.min() < 0 or faces.max() >= len(vertices):
-        raise ValueError(
+        raise ScoreError(
             f"{name}: faces name vertices {faces.min()}..{faces.max()}, but there are "
             f"{len(vertices)}; vertices and faces are of different meshes"
         )
     if bad := int((~np.isfinite(vertices).all(axis=1)).sum()):
-        raise ValueError(f"{name}: {bad} of {len(vertices)} vertices are not finite (NaN or inf)")
+        raise ScoreError(f"{name}: {bad} of {len(vertices)} vertices are not finite (NaN or inf)")
+
+
+def exact_normals(vertices: F64, faces: I32) -> F64:
+    """(V, 3) unit vertex normals, weighted by triangle area, in double precision throughout.
+
+    A vertex without triangles gets zeros.
+    """
+    a, b, c = vertices[faces].transpose(1, 0, 2)
+    vectors = np.cross(b - a, c - a)
+    sums = np.empty_like(vertices)
+    for axis in range(3):
+        spread = np.repeat(vectors[:, axis], 3)
+        sums[:, axis] = np.bincount(faces.reshape(-1), spread, minlength=len(vertices))
+    return unit_rows(sums)
+
+
+def angles(a: F64, b: F64) -> F64:
+    """(N,) radians between unit vectors (N, 3); exact for small ones, where arccos is not."""
+    turned: F64 = np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), (a * b).sum(axis=1))
+    return turned
 
 
 class MeshSurface:
@@ -51,12 +72,12 @@ class MeshSurface:
             vertices: (V, 3) metres; faces: (F, 3), those that count.
             normals: (V, 3) unit; by default those of the given faces. Give them where the faces
                 are a part of a mesh, whose rim would else bend them.
-        Raises: ValueError: as for `check_mesh`.
+        Raises: ScoreError: as for `check_mesh`.
         """
         check_mesh("mesh", vertices, faces)
         self.vertices = np.ascontiguousarray(vertices, np.float64)
         self.faces = faces
-        self.normals = smooth_normals(vertices, faces) if normals is None else normals
+        self.normals = exact_normals(self.vertices, faces) if normals is None else normals
         self._faces64 = np.ascontiguousarray(faces, np.int64)
         self._tree = igl.AABB()
         self._tree.init(self.vertices, self._faces64)

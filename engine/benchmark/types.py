@@ -14,6 +14,7 @@ import numpy as np
 from engine.types import F32, F64, I32, Camera, FlameParams, Frame, NormalMap, check_array
 
 __all__ = [
+    "INSIDE",
     "LANDMARKS7",
     "REGIONS",
     "Alignment",
@@ -33,6 +34,9 @@ LANDMARKS7: Final = (36, 39, 42, 45, 33, 48, 54)
 REGIONS: Final = ("face", "eyes", "nose", "mouth", "ears")
 """What is scored by itself, in the order of the paper's Table 1."""
 
+INSIDE: Final = ("eyeballs", "iris", "pupil", "teeth", "mouth_inside", "eye_sockets")
+"""Regions that are left out on both sides: scans and tracked meshes do not have them."""
+
 Alignment = Literal["A", "B", "C"]
 """A: similarity from landmarks, then rigid ICP; B: scale free in ICP too; C: no scale at all."""
 
@@ -46,7 +50,7 @@ class TruthMesh:
 
     vertices: F64  # (V, 3) metres, any frame
     faces: I32  # (F, 3) counter-clockwise seen from outside
-    regions: Mapping[str, I32]  # vertex indices by name, those of REGIONS that are known
+    regions: Mapping[str, I32]  # vertex indices by name: of REGIONS and INSIDE those known
     landmarks7: F64 | None = None  # (7, 3) metres, points LANDMARKS7
     landmarks51: F64 | None = None  # (51, 3) metres, iBUG without the jaw line
     landmarks68: F64 | None = None  # (68, 3) metres
@@ -84,7 +88,7 @@ class PredictedFace:
         F64  # (V, 3) metres, any frame; posed by jaw and expression unless the suite is at rest
     )
     faces: I32  # (F, 3) counter-clockwise seen from outside
-    regions: Mapping[str, I32]  # vertex indices by name, at least "face"
+    regions: Mapping[str, I32]  # vertex indices by name: "face", of the others those known
     landmarks68: F64 | None = None  # (68, 3) metres, in the vertices' frame; NaN: not known
     landmarks68_px: F64 | None = None  # (68, 2) frame px
     model_id: str | None = None  # of the head model it is a mesh of
