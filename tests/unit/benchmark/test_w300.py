@@ -123,7 +123,7 @@ def test_of_two_faces_in_a_picture_the_box_tells_the_marked_one(tree):
     left, right = suite(tree).samples()[2:]
     lines = [f"{x + 300:.3f} {y:.3f}" for x, y in POINTS]
     right.points.write_text("version: 1\nn_points: 68\n{\n" + "\r\n".join(lines) + "\n}\n")
-    assert right.box == pytest.approx(np.array(left.box) + [300, 0, 300, 0])
+    assert right.box == pytest.approx(np.array(left.box) + np.array([300, 0, 300, 0]))
 
 
 def test_a_corrupt_picture_is_an_error_of_its_own(tree):
