@@ -115,7 +115,11 @@ def _fit(
 ) -> None:
     from app.cli.choices import checked_exports, checked_method, fit_settings
     from app.cli.fit_method import (
-        by_method, by_optimising, by_peer, check_optimiser_flags, check_peer_flags,
+        by_method,
+        by_optimising,
+        by_peer,
+        check_optimiser_flags,
+        check_peer_flags,
     )  # fmt: skip
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
