@@ -62,10 +62,7 @@ def film(openhead: HeadModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
         rig,
         openhead.lbs_weights,
         openhead.faces,
-        [
-            RigFrame(7_000 + 40_000_000 * k, rig.pose(p), 0.3 + 0.1 * k)
-            for k, p in enumerate(frames)
-        ],
+        [RigFrame(7_000 + 40_000_000 * k, pose, 0.3 + 0.1 * k) for k, pose in enumerate(poses)],
         CAMERA,
         shown=3,
     )
