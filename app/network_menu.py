@@ -8,9 +8,10 @@ __all__ = ["PREDICTIONS", "NetworkButton"]
 PREDICTIONS = (
     (PredictionMode.HEAD_NORMALS, "Predicted head normals"),
     (PredictionMode.VIEW_NORMALS, "Predicted view normals"),
-    (PredictionMode.MASK, "Face mask"),
+    (PredictionMode.MASK, "Parsing"),
+    (PredictionMode.ERROR, "Normal error"),
 )
-"""In the order of their keys, 7 to 9."""
+"""In the order of their keys, 7 to 9, then 0."""
 
 
 class NetworkButton(QToolButton):
@@ -29,19 +30,24 @@ class NetworkButton(QToolButton):
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.setText("Network")
         self.setCheckable(True)
-        self.setToolTip(f"No normal network: {missing}" if missing else "What the network sees")
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         for action in actions:
-            if missing:
-                action.setEnabled(False)
-                action.setToolTip(f"No normal network: {missing}")
             action.toggled.connect(self._mark)
             menu.addAction(action)
         # Opening the menu would turn the mark over.
         menu.aboutToShow.connect(self._mark)
         menu.aboutToHide.connect(self._mark)
         self.setMenu(menu)
+        self.set_missing(missing)
+
+    def set_missing(self, missing: str) -> None:
+        """Why there is no network; empty where there is one."""
+        self.setToolTip(f"No normal network: {missing}" if missing else "What the network sees (N)")
+        for action in self._actions:
+            action.setEnabled(not missing)
+            if missing:
+                action.setToolTip(f"No normal network: {missing}")
 
     def _mark(self) -> None:
         self.setChecked(any(action.isChecked() for action in self._actions))

@@ -12,6 +12,7 @@ from engine.flame.model import HeadModel
 from engine.frames import default_camera
 from engine.render.appearance import head_surface
 from engine.render.context import headless_context
+from engine.render.normal_error import paint_normal_errors
 from engine.render.prediction import PredictionMode, paint_predictions
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import F32, F64, U8, Camera, Reconstruction
@@ -37,6 +38,7 @@ def draw_overlay(
     *,
     mode: RenderMode | PredictionMode,
     opacity: float,
+    fades: Sequence[float] | None = None,
 ) -> None:
     """Draw a frame and the heads fitted to it into the renderer's framebuffer.
 
@@ -45,8 +47,12 @@ def draw_overlay(
         faces: fitted to this image, in the order of drawing.
         mode: how heads are drawn, or which of a network's maps instead of them.
         opacity: 0..1 of the heads or maps.
+        fades: 0..1 for each face, that its head's opacity is multiplied by; None: 1.
     """
-    if isinstance(mode, PredictionMode):
+    if mode is PredictionMode.ERROR:
+        image, faces = paint_normal_errors(renderer, image, faces, opacity), ()
+        mode = RenderMode.LANDMARKS
+    elif isinstance(mode, PredictionMode):
         maps = [face.normals for face in faces if face.normals is not None]
         image, faces = paint_predictions(image, maps, mode, opacity), ()
         mode = RenderMode.LANDMARKS
@@ -75,7 +81,7 @@ def draw_overlay(
             face.params.t,
             mode=mode,
             background=image if i == 0 else renderer.read(),
-            opacity=opacity,
+            opacity=opacity if fades is None else opacity * fades[i],
             landmarks_px=_moved(face.landmarks68_px, drawn_from_frame),
         )
 
