@@ -12,6 +12,8 @@ __all__ = ["Hud", "ShownMeter", "hud_lines"]
 _EVERY_S = 0.25
 """Numbers that change faster cannot be read."""
 _MARGIN_PX = 12
+_WHOLE = 200_000
+"""Frames of an hour at 55 a second."""
 
 
 class ShownMeter:
@@ -20,14 +22,24 @@ class ShownMeter:
     def __init__(self) -> None:
         self._meter, self._ages = Meter(), Recent()
         self._last_ns: int | None = None
+        self.n_shown = 0
+        """Frames that reached the screen."""
 
     def shown(self, captured_ns: int) -> None:
         """A frame is on the screen; the same again does not count."""
         if captured_ns == self._last_ns:
             return
         self._last_ns = captured_ns
+        self.n_shown += 1
         self._meter.add({})
         self._ages.add((time.perf_counter_ns() - captured_ns) / 1e6)
+
+    def restart(self, *, whole: bool = False) -> None:
+        """Count from here. whole: for ever; else the last frames only."""
+        n = _WHOLE if whole else None
+        self._meter = Meter(n) if n else Meter()
+        self._ages = Recent(n) if n else Recent()
+        self.n_shown = 0
 
     @property
     def fps(self) -> float:

@@ -138,7 +138,7 @@ def _load(settings: LiveSettings, session: LiveSession, tell: Callable[[str], No
         return Steadier(model, window.persons.shape_of(window.store.present.person, model.model_id))
 
     return Loaded(
-        lambda ctx: head_renderer(ctx, model),
+        lambda ctx: head_renderer(ctx, model, live=settings.screenshot is None),
         make_fitter,
         lambda spec: open_source(present_spec(spec, session.window.store.present), model),
         no_normals=normals.reason,

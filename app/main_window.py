@@ -1,5 +1,6 @@
 """The main window: picture, toolbar, status line, banner. It shows views and sends requests."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,7 +11,6 @@ from app.banner import Banner
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
 from app.hud import Hud
 from app.method_menu import MethodButton, Methods
-from app.network_menu import PREDICTIONS, NetworkButton
 from app.overlay_widget import OverlayWidget
 from app.persons import Persons
 from app.qt import (
@@ -38,6 +38,7 @@ from app.source_menu import SourceButton, request_of, sample_request
 from app.telling import BannerJudge, state_text, stats_text
 from app.theme import apply_theme
 from app.view import State, View
+from app.view_menu import MODES, PREDICTIONS, ViewButton
 from app.window_menu import MenuButton
 from app.worker import Options, Request
 from engine.render.prediction import PredictionMode
@@ -46,20 +47,12 @@ from engine.types import U8
 
 __all__ = ["Commands", "MainWindow"]
 
-MODES = (
-    (RenderMode.SHADED, "Shaded"),
-    (RenderMode.WIREFRAME, "Wireframe"),
-    (RenderMode.HEAD_NORMALS, "Normals, head"),
-    (RenderMode.VIEW_NORMALS, "Normals, view"),
-    (RenderMode.LANDMARKS, "Landmarks"),
-    (RenderMode.TEXTURE, "Texture"),
-)
-"""In the order of their keys, 1 to 6."""
 _OPACITY_STEP = 10  # percent
 _SCRUB_STEPS = 1000
 _SCRUB_KEY_SHARE = 0.05
 _TURN_KEY_PX = 24
 _SAVE_EVERY_MS = 2000
+_WORDS_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +96,7 @@ class MainWindow(QMainWindow):
         self._request: Request | None = None
         self._judge = BannerJudge()
         self._view = View(State.LOADING, "")
+        self._told_s, self._told_state = 0.0, State.LOADING
         self._shortcuts: list[tuple[str, str]] = []
         self.setWindowTitle("n2fnet")
         self.resize(1320, 830)
@@ -152,7 +146,7 @@ class MainWindow(QMainWindow):
         methods: Methods,
     ) -> None:
         """Head model and networks are loaded: offer what they can do."""
-        self.network_button.set_missing(no_normals)
+        self.view_button.set_missing(no_normals)
         self.method_button = MethodButton(self, methods, self._use_method)
         self._bar.insertWidget(self._before_modes, self.method_button)
         self._bar.insertSeparator(self._before_modes)
@@ -183,10 +177,8 @@ class MainWindow(QMainWindow):
         self.canvas.show_view(view)
         self.hud.show_view(view)
         self._show_banner(view)
-        self._show_position(view)
         self.progress.setVisible(view.state in (State.LOADING, State.OPENING))
-        self._state_label.setText(state_text(view))
-        self._stats_label.setText(stats_text(view))
+        self._show_words(view)
 
     def picture(self) -> U8:
         """(H, W, 3) RGB: the window as it is on the screen."""
@@ -303,6 +295,17 @@ class MainWindow(QMainWindow):
         more = [f"source: {source}", f"method: {self.method}", f"settings: {self.store.present}"]
         DetailsDialog(self, problem, more).open()
 
+    def _show_words(self, view: View) -> None:
+        """The status line and the place in the film, so often that they can be read: each change
+        makes Qt put the whole window together anew."""
+        now_s = time.monotonic()
+        if view.state is State.PLAYING is self._told_state and now_s - self._told_s < _WORDS_S:
+            return
+        self._told_s, self._told_state = now_s, view.state
+        self._state_label.setText(state_text(view))
+        self._stats_label.setText(stats_text(view))
+        self._show_position(view)
+
     def _show_position(self, view: View) -> None:
         self.scrub.setVisible(view.position is not None)
         if view.position is not None and not self.scrub.isSliderDown():
@@ -374,7 +377,7 @@ class MainWindow(QMainWindow):
         for key, meaning, act in (
             ("C", "Choose a source", self.source_button.showMenu),
             ("O", "Open a file", self.source_button.open_file),
-            ("N", "What the network sees", self.network_button.showMenu),
+            ("N", "What is drawn", self.view_button.showMenu),
             ("V", "Turn the picture by a quarter", self._turn),
             ("F10", "Menu", self.menu_button.showMenu),
             ("Left", "Back in the film; turn the avatar", lambda: self._arrow(-1, 0)),
@@ -396,11 +399,8 @@ class MainWindow(QMainWindow):
             group.addAction(action)
             self.addAction(action)  # so that its key works from within a closed menu too
             self.mode_actions[mode] = action
-        self._before_modes = self.mode_actions[MODES[0][0]]
-        bar.addActions([self.mode_actions[mode] for mode, _ in MODES])
-        maps = [self.mode_actions[mode] for mode, _ in PREDICTIONS]
-        self.network_button = NetworkButton(self, maps, self._no_normals)
-        bar.addWidget(self.network_button)
+        self.view_button = ViewButton(self, list(self.mode_actions.values()), self._no_normals)
+        self._before_modes = bar.addWidget(self.view_button)
         self.mode_actions[self.canvas.mode].setChecked(True)
 
     def _add_opacity(self, bar: QToolBar) -> None:

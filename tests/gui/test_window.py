@@ -118,7 +118,7 @@ def test_predicted_maps_are_shown_over_the_photo(qtbot: QtBot, open_session: Ope
     for key, mode in zip("789", list(PredictionMode)[:3], strict=True):
         qtbot.keyClick(window, key)
         assert window.canvas.mode is mode
-        assert window.network_button.isChecked()
+        assert window.view_button.text() == window.mode_actions[mode].text()
         wait_painted(qtbot, session)
         if mode is PredictionMode.HEAD_NORMALS:  # the network gives none
             assert canvas_centre(session).tolist() == [FRAME_GREY] * 3
@@ -128,7 +128,7 @@ def test_predicted_maps_are_shown_over_the_photo(qtbot: QtBot, open_session: Ope
             assert np.abs(canvas_centre(session) - (red, 128, 128)).max() <= 2
     assert canvas_centre(session)[1] > FRAME_GREY + 40  # the mask is green
     qtbot.keyClick(window, "1")
-    assert not window.network_button.isChecked()
+    assert window.view_button.text() == "Shaded"
 
 
 def test_without_a_network_its_maps_are_grey_and_say_why(qtbot: QtBot):
@@ -142,7 +142,7 @@ def test_without_a_network_its_maps_are_grey_and_say_why(qtbot: QtBot):
     for mode in PredictionMode:
         assert not window.mode_actions[mode].isEnabled()
         assert "none is shipped" in window.mode_actions[mode].toolTip()
-    assert "none is shipped" in window.network_button.toolTip()
+    assert "none is shipped" in window.view_button.toolTip()
     assert window.mode_actions[RenderMode.SHADED].isEnabled()
 
 
