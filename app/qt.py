@@ -2,7 +2,7 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, QPointF, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
@@ -12,25 +12,40 @@ from PyQt6.QtGui import (
     QDropEvent,
     QImage,
     QKeySequence,
+    QMouseEvent,
     QOpenGLContext,
     QPalette,
     QResizeEvent,
     QSurfaceFormat,
+    QWheelEvent,
 )
 from PyQt6.QtOpenGLWidgets import QOpenGLWidget
 from PyQt6.QtWidgets import (
+    QAbstractItemView,
     QApplication,
+    QColorDialog,
     QComboBox,
+    QDialog,
+    QDialogButtonBox,
     QFileDialog,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
+    QHeaderView,
+    QInputDialog,
     QLabel,
+    QLineEdit,
     QMainWindow,
     QMenu,
+    QMessageBox,
+    QPlainTextEdit,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSlider,
     QStatusBar,
+    QTableWidget,
+    QTableWidgetItem,
     QToolBar,
     QToolButton,
     QVBoxLayout,
@@ -38,26 +53,39 @@ from PyQt6.QtWidgets import (
 )
 
 __all__ = [
+    "QAbstractItemView",
     "QAction",
     "QActionGroup",
     "QApplication",
     "QCloseEvent",
     "QColor",
+    "QColorDialog",
     "QComboBox",
+    "QDialog",
+    "QDialogButtonBox",
     "QDragEnterEvent",
     "QDropEvent",
     "QFileDialog",
     "QFrame",
+    "QGridLayout",
     "QHBoxLayout",
+    "QHeaderView",
     "QImage",
+    "QInputDialog",
     "QKeySequence",
     "QLabel",
+    "QLineEdit",
     "QMainWindow",
     "QMenu",
+    "QMessageBox",
+    "QMouseEvent",
     "QObject",
     "QOpenGLContext",
     "QOpenGLWidget",
     "QPalette",
+    "QPlainTextEdit",
+    "QPointF",
+    "QProgressBar",
     "QPushButton",
     "QResizeEvent",
     "QSize",
@@ -65,13 +93,17 @@ __all__ = [
     "QSlider",
     "QStatusBar",
     "QSurfaceFormat",
+    "QTableWidget",
+    "QTableWidgetItem",
     "QTimer",
     "QToolBar",
     "QToolButton",
     "QVBoxLayout",
+    "QWheelEvent",
     "QWidget",
     "Qt",
     "forget_cv2_plugins",
+    "media_devices",
     "pyqtSignal",
 ]
 
@@ -81,3 +113,12 @@ def forget_cv2_plugins() -> None:
     for variable in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         if f"{os.sep}cv2{os.sep}" in os.environ.get(variable, ""):
             del os.environ[variable]
+
+
+def media_devices() -> QObject | None:
+    """Qt's list of cameras, which tells of changes; None where a library of it is missing."""
+    try:  # on Linux it needs libpulse, which a machine without sound may lack
+        from PyQt6.QtMultimedia import QMediaDevices
+    except ImportError:
+        return None
+    return QMediaDevices()

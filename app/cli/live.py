@@ -17,7 +17,8 @@ def live(
             "--source",
             "-s",
             help="webcam:N, a video, a picture, a folder of pictures, an rtsp:// or http:// "
-            "address, sample or synthetic. Default: the first camera, else the sample clip.",
+            "address, screen, sample or synthetic. Default: the last time's, else the first "
+            "camera, else the sample clip.",
         ),
     ] = None,
     method: MethodOption = None,
@@ -25,6 +26,17 @@ def live(
     faces: Annotated[int, typer.Option(min=1, max=8, help="How many faces to follow.")] = 1,
     normals: NormalsOption = None,
     n2fnet: N2FNetOption = None,
+    pipelined: Annotated[
+        bool,
+        typer.Option(
+            "--pipelined",
+            help="See the next frame while one is fitted: more frames, "
+            "more lag. Default: as set in the window.",
+        ),
+    ] = False,
+    safe: Annotated[
+        bool, typer.Option("--safe", help="Begin with default settings, and keep none.")
+    ] = False,
     screenshot: Annotated[
         Path | None, typer.Option(help="Write a picture of the window to this PNG, then quit.")
     ] = None,
@@ -43,6 +55,9 @@ def live(
         n_faces=faces,
         normals=normals,
         n2fnet=n2fnet,
+        pipelined=pipelined,
+        recall=not safe and screenshot is None,
+        safe=safe,
         screenshot=screenshot,
         screenshot_after=after,
     )

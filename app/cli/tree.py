@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.assets import assets_app
+from app.cli.bench_live import live as bench_live
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.export import export_app
@@ -57,3 +58,4 @@ cli.add_typer(train_app, name="train")
 cli.add_typer(export_app, name="export")
 cli.add_typer(assets_app, name="assets")
 cli.command()(doctor)
+cli.command("bench-live", hidden=True)(bench_live)

@@ -11,7 +11,8 @@ import numpy as np
 from engine.flame.model import HeadModel
 from engine.frames import default_camera
 from engine.render.appearance import head_surface
-from engine.render.context import headless_context
+from engine.render.context import draws_in_software, headless_context
+from engine.render.normal_error import paint_normal_errors
 from engine.render.prediction import PredictionMode, paint_predictions
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import F32, F64, U8, Camera, Reconstruction
@@ -25,9 +26,14 @@ MAX_SIDE_PX = 4096
 _NO_VERTICES: F32 = np.zeros((0, 3), np.float32)
 
 
-def head_renderer(ctx: moderngl.Context, model: HeadModel) -> MeshRenderer:
-    """A renderer of this head, coloured by region."""
-    return MeshRenderer(ctx, model.faces, surface=head_surface(model))
+def head_renderer(ctx: moderngl.Context, model: HeadModel, *, live: bool = False) -> MeshRenderer:
+    """A renderer of this head, coloured by region.
+
+    Args:
+        live: where the processor draws, speed goes before smooth edges.
+    """
+    samples = 0 if live and draws_in_software(ctx) else 4
+    return MeshRenderer(ctx, model.faces, surface=head_surface(model), samples=samples)
 
 
 def draw_overlay(
@@ -37,6 +43,7 @@ def draw_overlay(
     *,
     mode: RenderMode | PredictionMode,
     opacity: float,
+    fades: Sequence[float] | None = None,
 ) -> None:
     """Draw a frame and the heads fitted to it into the renderer's framebuffer.
 
@@ -45,8 +52,12 @@ def draw_overlay(
         faces: fitted to this image, in the order of drawing.
         mode: how heads are drawn, or which of a network's maps instead of them.
         opacity: 0..1 of the heads or maps.
+        fades: 0..1 for each face, that its head's opacity is multiplied by; None: 1.
     """
-    if isinstance(mode, PredictionMode):
+    if mode is PredictionMode.ERROR:
+        image, faces = paint_normal_errors(renderer, image, faces, opacity), ()
+        mode = RenderMode.LANDMARKS
+    elif isinstance(mode, PredictionMode):
         maps = [face.normals for face in faces if face.normals is not None]
         image, faces = paint_predictions(image, maps, mode, opacity), ()
         mode = RenderMode.LANDMARKS
@@ -75,7 +86,7 @@ def draw_overlay(
             face.params.t,
             mode=mode,
             background=image if i == 0 else renderer.read(),
-            opacity=opacity,
+            opacity=opacity if fades is None else opacity * fades[i],
             landmarks_px=_moved(face.landmarks68_px, drawn_from_frame),
         )
 

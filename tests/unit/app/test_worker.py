@@ -55,7 +55,7 @@ def test_a_file_gives_every_frame_in_order_and_then_ends():
 def test_source_and_fitter_are_closed_on_the_workers_own_thread():
     source, fitter = FakeSource(1), FakeFitter()
     run_once(source, fitter)
-    assert source.closed_in == "n2f-worker"
+    assert source.closed_in == "n2f-source"
     assert fitter.events == ["reset", "run 0", "close in n2f-worker"]
 
 
@@ -66,7 +66,7 @@ def test_a_failing_source_is_told_with_its_last_frame_still_in_sight():
     assert last.problem == "fake stopped giving pictures; check its cable"
     assert last.frame is not None
     assert last.frame.index == 2
-    assert source.closed_in == "n2f-worker"
+    assert source.closed_in == "n2f-source"
 
 
 def test_another_source_can_be_opened_after_one_that_cannot():
@@ -95,7 +95,7 @@ def test_a_change_of_source_resets_the_fitter_and_leaves_the_old_source():
     worker.open(Request("b", "B"))
     collector.wait_for(lambda view: view.state is State.ENDED and view.source == "B")
     assert worker.stop()
-    assert sources["a"].closed_in == "n2f-worker"
+    assert sources["a"].closed_in == "n2f-source"
     assert fitter.events[0] == "reset"
     assert fitter.events[-3:] == ["reset", "run 0", "close in n2f-worker"]
     assert not any(v.state is State.ENDED and v.source == "A" for v in collector.views)
@@ -115,7 +115,7 @@ def test_a_looping_source_starts_again_and_resets_the_fitter():
     collector.wait_for(lambda view: len(opened) >= 3)
     assert worker.stop()
     assert fitter.events[:6] == ["reset", "run 0", "run 1", "reset", "run 0", "run 1"]
-    assert all(source.closed_in == "n2f-worker" for source in opened)
+    assert all(source.closed_in == "n2f-source" for source in opened)
 
 
 def test_a_looping_source_without_a_frame_ends():
@@ -190,7 +190,7 @@ def test_an_unexpected_error_is_told_and_the_next_source_gets_a_new_fitter(
     assert "choose another source" in (failed.problem or "")
     assert failed.frame is not None
     assert failed.frame.index == 0  # the last that was fitted stays in sight
-    assert source.closed_in == "n2f-worker"
+    assert source.closed_in == "n2f-source"
     assert caplog.records[0].exc_info[1] is error
     worker.open(Request("y", "Y"))
     collector.wait_for(lambda view: view.state is State.ENDED and view.source == "Y")
