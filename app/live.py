@@ -16,6 +16,7 @@ from app.main_window import MainWindow
 from app.method_menu import Methods
 from app.persons import Persons
 from app.qt import QTimer
+from app.recording import RecordingDesk
 from app.session import LiveSession, Loaded, make_application
 from app.settings import SettingsStore, user_settings_dir
 from app.source_menu import first_request, present_spec, remembered_request, request_of
@@ -32,6 +33,7 @@ from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
 from engine.stages.onnx_session import available_providers
+from engine.streaming.targets import SendTarget
 
 __all__ = ["LiveSettings", "Photographer", "run_window"]
 
@@ -54,6 +56,9 @@ class LiveSettings:
     pipelined: bool = False  # see the next frame while one is fitted
     recall: bool = False  # where no source is given, begin with the last time's
     safe: bool = False  # defaults, whatever is stored; nothing is kept
+    send: tuple[SendTarget, ...] = ()  # receivers from the start
+    record_to: Path | None = None  # folder for takes; None: as set, or the user's videos
+    private: bool = False  # parameters alone are recorded and sent, no pictures
     screenshot: Path | None = None  # PNG to write before quitting by itself
     screenshot_after: int = 60  # fitted frames
 
@@ -75,11 +80,15 @@ def run_window(settings: LiveSettings) -> int:
     persons = Persons(None if settings.safe else folder / "persons")
     if settings.pipelined:
         store.change(pipelined=True)
+    desk = RecordingDesk(settings.record_to)
+    if settings.private:
+        store.change(private=True)
     session = LiveSession(
-        load=lambda tell: _load(settings, session, tell),
+        load=lambda tell: _load(settings, session, desk, tell),
         store=store,
         persons=persons,
         providers=available_providers,
+        recording=desk,
     )
     photographer = None
     if settings.screenshot is not None:
@@ -108,10 +117,18 @@ def _first_request(settings: LiveSettings, store: SettingsStore) -> Request:
     return first_request()
 
 
-def _load(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:
+def _load(
+    settings: LiveSettings,
+    session: LiveSession,
+    desk: RecordingDesk,
+    tell: Callable[[str], None],
+) -> Loaded:
     """Head model and networks; on the loader's thread, which tells what it is at."""
     tell("Loading the head model …")
     model = chosen_head_model(settings.model)
+    desk.equip(model)
+    for target in settings.send:
+        desk.send_to(target)
     tell("Loading the networks …")
     normals = choose_normals(settings.normals)
     stored, no_normals = session.window.store.present, "" if normals.path else normals.reason

@@ -2,12 +2,13 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QPointF, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, QPointF, QSize, Qt, QTimer, QUrl, pyqtSignal
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
     QCloseEvent,
     QColor,
+    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QImage,
@@ -61,6 +62,7 @@ __all__ = [
     "QColor",
     "QColorDialog",
     "QComboBox",
+    "QDesktopServices",
     "QDialog",
     "QDialogButtonBox",
     "QDragEnterEvent",
@@ -98,6 +100,7 @@ __all__ = [
     "QTimer",
     "QToolBar",
     "QToolButton",
+    "QUrl",
     "QVBoxLayout",
     "QWheelEvent",
     "QWidget",

@@ -38,6 +38,11 @@ class Settings:
     avatar: bool = False
     backdrop: str = "#1f6f50"  # behind the avatar: a colour, or "transparent"
     fade_by_trust: bool = True
+    record_content: str = "overlay"  # engine.recording.shot.Content
+    record_suffix: str = ".mp4"  # or ".mkv"
+    record_folder: str = ""  # empty: "n2fnet" among the user's videos
+    private: bool = False  # parameters alone are kept, no pictures
+    keep_replay: bool = False  # the last ten seconds, at hand to be saved
     person: str = ""  # name of a saved person; empty: learned in the first seconds
 
 
@@ -45,6 +50,8 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "theme": ("dark", "light"),
     "turns": (0, 1, 2, 3),
     "opacity": tuple(range(101)),
+    "record_content": ("video", "overlay", "avatar", "side-by-side"),
+    "record_suffix": (".mp4", ".mkv"),
 }
 
 

@@ -42,7 +42,14 @@ class ShotPainter:
         if content is Content.VIDEO:
             return _turned(image, look)
         if content is Content.OVERLAY:
-            draw_overlay(self._renderer, image, shot.faces, mode=look.mode, opacity=look.opacity)
+            draw_overlay(
+                self._renderer,
+                image,
+                shot.faces,
+                mode=look.mode,
+                opacity=look.opacity,
+                fades=[look.fade(face.quality) for face in shot.faces],
+            )
             return _turned(self._renderer.read(), look)
         alone = _turned(self._avatar(shot, image, look), look)
         return alone if content is Content.AVATAR else np.hstack([_turned(image, look), alone])

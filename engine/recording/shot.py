@@ -1,5 +1,6 @@
 """What a recording is made of: one frame with its heads, or the heads alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -30,6 +31,7 @@ class Look:
     opacity: float = DEFAULT_OPACITY
     mirrored: bool = False
     background: tuple[int, int, int] = (44, 47, 54)  # RGB behind an avatar
+    fade: Callable[[float], float] = lambda quality: 1.0  # opacity's share by a head's quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -80,8 +80,8 @@ def make_sink(
     """
     if target.kind == "camera":
         return VirtualCameraSink(ShotPainter(model), content, look)
-    encoder = _encoder(target)
-    return UdpSink(UdpSender(target.host, target.port), encoder, SignalMaker(solver()))
+    encoder, maker = _encoder(target), SignalMaker(solver())
+    return UdpSink(UdpSender(target.host, target.port), encoder, maker)
 
 
 def _encoder(target: SendTarget) -> DatagramEncoder:
