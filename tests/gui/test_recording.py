@@ -65,7 +65,8 @@ def test_s_saves_a_picture(qtbot: QtBot, session: LiveSession, tmp_path: Path):
     qtbot.keyClick(session.window, Qt.Key.Key_S)
     qtbot.waitUntil(lambda: any(tmp_path.glob("n2f-*.png")), timeout=WAIT_MS)
     (picture,) = tmp_path.glob("n2f-*.png")
-    assert Image.open(picture).size == (64, 48)
+    with Image.open(picture) as image:
+        assert image.size == (64, 48)
 
 
 def test_closing_the_window_finishes_the_film(qtbot: QtBot, session: LiveSession, tmp_path: Path):

@@ -131,13 +131,13 @@ def test_screenshots_are_the_frame_or_the_head_alone_on_nothing(desk: RecordingD
     desk.on_view(view(7))
     desk.screenshot(Content.VIDEO)
     message = told(desk)
-    shown = np.asarray(Image.open(message.text.removeprefix("Saved ")))
-    np.testing.assert_array_equal(shown, view(7).frame.image)
+    with Image.open(message.text.removeprefix("Saved ")) as shown:
+        np.testing.assert_array_equal(np.asarray(shown), view(7).frame.image)
     desk.screenshot(Content.AVATAR)
-    alone = Image.open(told(desk).text.removeprefix("Saved "))
-    assert alone.mode == "RGBA"
-    assert np.asarray(alone)[0, 0, 3] == 0
-    assert np.asarray(alone)[20, 32, 3] > 0
+    with Image.open(told(desk).text.removeprefix("Saved ")) as alone:
+        assert alone.mode == "RGBA"
+        assert np.asarray(alone)[0, 0, 3] == 0
+        assert np.asarray(alone)[20, 32, 3] > 0
 
 
 def test_the_last_seconds_are_kept_from_when_they_are_asked_for(desk: RecordingDesk):
