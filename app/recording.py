@@ -1,6 +1,7 @@
 """What the window records and sends: takes, screenshots, the last seconds, receivers; no Qt."""
 
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _FINISHING_S = 60.0
 """So long a film may take to be written to its end: an hour of it is copied once more."""
+_FEW_PROCESSORS = 4
 _PRIVATE = "Privacy is on: pictures are not kept. Record, and parameters alone are written."
 _NO_HEAD = "The head model is still being loaded; try again in a moment."
 
@@ -80,6 +82,7 @@ class RecordingDesk:
         self._take: Take | None = None
         self._shot: Shot | None = None
         self._replay: Replay | None = None
+        self._packer: SinkThread | None = None  # packs shots into the replay
         self._sinks: dict[SendTarget, SinkThread] = {}
         self._jobs: list[threading.Thread] = []
         self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
@@ -100,14 +103,12 @@ class RecordingDesk:
         with self._changed:
             if self._shot is not None and self._shot.image is frame.image:
                 return  # the same one once more
-            private, take, replay = self.settings.private, self._take, self._replay
-            sinks = list(self._sinks.values())
+            private, take = self.settings.private, self._take
+            sinks = [*self._sinks.values(), *([self._packer] if self._packer else [])]
             self._shot = shot
         unseen = shot.without_pixels() if private else shot
         if take is not None:
             take.submit(unseen, wait=view.stats.age_ms is None)  # files can wait
-        if replay is not None and not private:
-            replay.add(shot)
         for sink in sinks:
             sink.submit(unseen)
 
@@ -215,8 +216,15 @@ class RecordingDesk:
 
     def keep_replay(self, on: bool) -> None:
         """Keep the last seconds at hand, or stop doing so and forget them."""
+        on = on and not self.settings.private
         with self._changed:
-            self._replay = (self._replay or Replay()) if on and not self.settings.private else None
+            packer, replay = self._packer, self._replay
+            if on == (packer is not None):
+                return
+            self._replay = replay = Replay() if on else None
+            self._packer = SinkThread("replay", lambda: _Packer(replay)) if replay else None
+        if packer is not None:
+            self._run(packer.close, "Keeping the last seconds")
 
     def save_replay(self) -> None:
         """Write the last seconds as a film, on a thread of its own."""
@@ -266,6 +274,7 @@ class RecordingDesk:
     def close(self) -> bool:
         """Finish everything. Returns: False if something hangs."""
         self.stop()
+        self.keep_replay(False)
         for target in list(self._sinks):
             self.stop_sending(target)
         for job in self._jobs:
@@ -277,7 +286,11 @@ class RecordingDesk:
     ) -> Callable[[], TakeWriter]:
         if settings.private:
             return lambda: ParameterWriter(path, model)
-        return lambda: FilmWriter(path, ShotPainter(model), settings.content, self.look)
+        # On few processors the encoder must leave time to fit heads: files get larger.
+        preset = "ultrafast" if (os.cpu_count() or 1) <= _FEW_PROCESSORS else "veryfast"
+        return lambda: FilmWriter(
+            path, ShotPainter(model), settings.content, self.look, preset=preset
+        )
 
     def _may_keep_pictures(self) -> bool:
         if self.settings.private:
@@ -323,3 +336,17 @@ class RecordingDesk:
         self._jobs = [job for job in self._jobs if job.is_alive()]
         self._jobs.append(threading.Thread(target=job, name="n2f-picture", daemon=True))
         self._jobs[-1].start()
+
+
+class _Packer:
+    """Puts shots into a replay; a sink, so that packing costs the worker no time."""
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+
+    def send(self, shot: Shot) -> bool:
+        self._replay.add(shot)
+        return True
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -147,6 +147,7 @@ def test_the_last_seconds_are_kept_from_when_they_are_asked_for(desk: RecordingD
     assert "From now on" in told(desk).text
     for i in range(1, 8):
         desk.on_view(view(i))
+        assert desk._packer.wait_sent(i, WAIT_S)  # it is packed on a thread of its own
     assert desk.replay_seconds == pytest.approx(6 * 0.04)
     desk.save_replay()
     path = Path(told(desk).text.removeprefix("Saved ").partition(":")[0])
