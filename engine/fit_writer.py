@@ -8,6 +8,7 @@ from engine.io.image import save_png
 from engine.io.results import FitSequence, save_fit_npz, save_sequence_npz, write_csv
 from engine.render.overlay import OverlayPainter
 from engine.render.prediction import coloured_normals, coloured_parsing
+from engine.render.trust_mark import marked
 from engine.types import Frame, Reconstruction
 from engine.video_fit import FittedVideo
 
@@ -106,7 +107,7 @@ class FitWriter:
         self, stem: str, frame: Frame, fits: list[Reconstruction], names: "_Names"
     ) -> None:
         if path := names.add(stem, "png"):
-            save_png(path, self.painter.paint(frame.image, fits))
+            save_png(path, marked(self.painter.paint(frame.image, fits), fits))
 
     def close(self) -> None:
         """Free the GPU."""

@@ -91,17 +91,18 @@ def _encoder(target: SendTarget) -> DatagramEncoder:
 def send_pattern(
     target: SendTarget,
     on_channel: Callable[[str], None] = lambda name: None,
-    wait: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], None] | None = None,
 ) -> None:
     """Wiggle every channel of a receiver, one after the other: half a minute.
 
     Args:
         on_channel: told the name of each.
-        wait: seconds between two datagrams.
+        wait: seconds between two datagrams; None: in real time.
     Raises: ValueError: for a camera, which has no channels. ProviderError: as `UdpSender`.
     """
     if target.kind == "camera":
         raise ValueError("a virtual camera has no channels to test")
+    wait = wait or time.sleep
     encoder, sender, last = _encoder(target), UdpSender(target.host, target.port), ""
     try:
         for name, signal in channel_pattern():

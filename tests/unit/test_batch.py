@@ -306,6 +306,15 @@ def test_every_kind_of_export_is_written(tmp_path: Path, out: Path):
     assert np.abs(drawn[24, 32] - plain[24, 32]).max() > 30
 
 
+def test_overlays_of_doubtful_fits_are_framed(tmp_path: Path, out: Path):
+    source = picture(tmp_path / "a.png")
+    assert run([source], out, CountingFitter(quality=0.2), exports=("npz", "png"))
+    drawn = np.asarray(Image.open(out / "a.png"))
+    plain = gradient(48, 64)
+    assert drawn[0, 0].tolist() == drawn[-1, 40].tolist() == [255, 176, 0]
+    np.testing.assert_array_equal(drawn[2, 2:-2], plain[2, 2:-2])  # only two pixels wide here
+
+
 def test_an_output_folder_that_holds_an_input_is_refused(tmp_path: Path):
     path = picture(tmp_path / "a.png")
     with pytest.raises(OutputError, match="another folder with --out"):
