@@ -33,7 +33,7 @@ from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
 from engine.stages.onnx_session import available_providers
 
-__all__ = ["LiveSettings", "Photographer", "run_window"]
+__all__ = ["LiveSettings", "Photographer", "load_parts", "run_window"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class LiveSettings:
     pipelined: bool = False  # see the next frame while one is fitted
     recall: bool = False  # where no source is given, begin with the last time's
     safe: bool = False  # defaults, whatever is stored; nothing is kept
+    smooth_edges: bool = False  # also where the processor draws, which takes its time
     screenshot: Path | None = None  # PNG to write before quitting by itself
     screenshot_after: int = 60  # fitted frames
 
@@ -76,7 +77,7 @@ def run_window(settings: LiveSettings) -> int:
     if settings.pipelined:
         store.change(pipelined=True)
     session = LiveSession(
-        load=lambda tell: _load(settings, session, tell),
+        load=lambda tell: load_parts(settings, session, tell),
         store=store,
         persons=persons,
         providers=available_providers,
@@ -108,7 +109,7 @@ def _first_request(settings: LiveSettings, store: SettingsStore) -> Request:
     return first_request()
 
 
-def _load(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:
+def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:
     """Head model and networks; on the loader's thread, which tells what it is at."""
     tell("Loading the head model …")
     model = chosen_head_model(settings.model)
@@ -138,7 +139,7 @@ def _load(settings: LiveSettings, session: LiveSession, tell: Callable[[str], No
         return Steadier(model, window.persons.shape_of(window.store.present.person, model.model_id))
 
     return Loaded(
-        lambda ctx: head_renderer(ctx, model, live=settings.screenshot is None),
+        lambda ctx: head_renderer(ctx, model, live=not settings.smooth_edges),
         make_fitter,
         lambda spec: open_source(present_spec(spec, session.window.store.present), model),
         no_normals=normals.reason,

@@ -126,6 +126,11 @@ class MainWindow(QMainWindow):
         return f"{self._state_label.text()} | {self._stats_label.text()}"
 
     @property
+    def view(self) -> View:
+        """What is shown."""
+        return self._view
+
+    @property
     def has_failed(self) -> bool:
         """Whether the source could not be shown."""
         return self._view.state is State.FAILED
@@ -160,6 +165,7 @@ class MainWindow(QMainWindow):
         """Show another source. A camera is mirrored at first, as people know themselves."""
         self._request = request
         self._judge.reset()
+        self.canvas.shown_meter.restart()
         self.source_button.setText(request.title)
         is_camera = request.spec.startswith("webcam:")
         self.mirror_action.setChecked(is_camera and self.store.present.mirror_cameras)

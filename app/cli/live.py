@@ -58,6 +58,7 @@ def live(
         pipelined=pipelined,
         recall=not safe and screenshot is None,
         safe=safe,
+        smooth_edges=screenshot is not None,
         screenshot=screenshot,
         screenshot_after=after,
     )
