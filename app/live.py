@@ -35,7 +35,7 @@ from engine.source_factory import open_source
 from engine.stages.onnx_session import available_providers
 from engine.streaming.targets import SendTarget
 
-__all__ = ["LiveSettings", "Photographer", "run_window"]
+__all__ = ["LiveSettings", "Photographer", "load_parts", "run_window"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class LiveSettings:
     send: tuple[SendTarget, ...] = ()  # receivers from the start
     record_to: Path | None = None  # folder for takes; None: as set, or the user's videos
     private: bool = False  # parameters alone are recorded and sent, no pictures
+    smooth_edges: bool = False  # also where the processor draws, which takes its time
     screenshot: Path | None = None  # PNG to write before quitting by itself
     screenshot_after: int = 60  # fitted frames
 
@@ -80,15 +81,14 @@ def run_window(settings: LiveSettings) -> int:
     persons = Persons(None if settings.safe else folder / "persons")
     if settings.pipelined:
         store.change(pipelined=True)
-    desk = RecordingDesk(settings.record_to)
     if settings.private:
         store.change(private=True)
     session = LiveSession(
-        load=lambda tell: _load(settings, session, desk, tell),
+        load=lambda tell: load_parts(settings, session, tell),
         store=store,
         persons=persons,
         providers=available_providers,
-        recording=desk,
+        recording=RecordingDesk(settings.record_to),
     )
     photographer = None
     if settings.screenshot is not None:
@@ -117,18 +117,14 @@ def _first_request(settings: LiveSettings, store: SettingsStore) -> Request:
     return first_request()
 
 
-def _load(
-    settings: LiveSettings,
-    session: LiveSession,
-    desk: RecordingDesk,
-    tell: Callable[[str], None],
-) -> Loaded:
+def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:
     """Head model and networks; on the loader's thread, which tells what it is at."""
     tell("Loading the head model …")
     model = chosen_head_model(settings.model)
-    desk.equip(model)
-    for target in settings.send:
-        desk.send_to(target)
+    if (desk := session.recording) is not None:
+        desk.equip(model)
+        for target in settings.send:
+            desk.send_to(target)
     tell("Loading the networks …")
     normals = choose_normals(settings.normals)
     stored, no_normals = session.window.store.present, "" if normals.path else normals.reason
@@ -155,7 +151,7 @@ def _load(
         return Steadier(model, window.persons.shape_of(window.store.present.person, model.model_id))
 
     return Loaded(
-        lambda ctx: head_renderer(ctx, model, live=settings.screenshot is None),
+        lambda ctx: head_renderer(ctx, model, live=not settings.smooth_edges),
         make_fitter,
         lambda spec: open_source(present_spec(spec, session.window.store.present), model),
         no_normals=normals.reason,

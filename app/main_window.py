@@ -1,6 +1,5 @@
 """The main window: picture, toolbar, status line, banner. It shows views and sends requests."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -56,7 +55,7 @@ _SCRUB_STEPS = 1000
 _SCRUB_KEY_SHARE = 0.05
 _TURN_KEY_PX = 24
 _SAVE_EVERY_MS = 2000
-_WORDS_S = 0.2
+_WORDS_MS = 200
 _NEWS_MS, _PROBLEM_MS = 8000, 30000
 
 
@@ -105,7 +104,10 @@ class MainWindow(QMainWindow):
         self._request: Request | None = None
         self._judge = BannerJudge()
         self._view = View(State.LOADING, "")
-        self._told_s, self._told_state = 0.0, State.LOADING
+        self._told_state, self._has_more_to_tell = State.LOADING, False
+        self._telling = QTimer(self)
+        self._telling.setSingleShot(True)
+        self._telling.timeout.connect(self._tell_more)
         self._shortcuts: list[tuple[str, str]] = []
         self.setWindowTitle("n2fnet")
         self.resize(1320, 830)
@@ -131,6 +133,11 @@ class MainWindow(QMainWindow):
     def status_text(self) -> str:
         """Both halves of the status line."""
         return f"{self._state_label.text()} | {self._stats_label.text()}"
+
+    @property
+    def view(self) -> View:
+        """What is shown."""
+        return self._view
 
     @property
     def has_failed(self) -> bool:
@@ -167,6 +174,7 @@ class MainWindow(QMainWindow):
         """Show another source. A camera is mirrored at first, as people know themselves."""
         self._request = request
         self._judge.reset()
+        self.canvas.shown_meter.restart()
         self.source_button.setText(request.title)
         is_camera = request.spec.startswith("webcam:")
         self.mirror_action.setChecked(is_camera and self.store.present.mirror_cameras)
@@ -273,8 +281,9 @@ class MainWindow(QMainWindow):
         self.steady_action.setChecked(s.steady)
         named = {str(mode): action for mode, action in self.mode_actions.items()}
         action = named.get(s.mode)
-        if action is not None and action.isEnabled():
-            action.setChecked(True)
+        if action is None or not action.isEnabled():
+            action = self.mode_actions[RenderMode.SHADED]
+        action.setChecked(True)
         self._commands.set_options(self.options)
         if self.record_button is not None:
             self.record_button.apply_settings()
@@ -309,13 +318,19 @@ class MainWindow(QMainWindow):
     def _show_words(self, view: View) -> None:
         """The status line and the place in the film, so often that they can be read: each change
         makes Qt put the whole window together anew."""
-        now_s = time.monotonic()
-        if view.state is State.PLAYING is self._told_state and now_s - self._told_s < _WORDS_S:
+        if view.state is State.PLAYING is self._told_state and self._telling.isActive():
+            self._has_more_to_tell = True
             return
-        self._told_s, self._told_state = now_s, view.state
+        self._told_state, self._has_more_to_tell = view.state, False
+        self._telling.start(_WORDS_MS)
         self._state_label.setText(state_text(view))
         self._stats_label.setText(stats_text(view))
         self._show_position(view)
+
+    def _tell_more(self) -> None:
+        """The words of the last view that came too soon after another."""
+        if self._has_more_to_tell:
+            self._show_words(self._view)
 
     def _show_position(self, view: View) -> None:
         self.scrub.setVisible(view.position is not None)
@@ -448,7 +463,6 @@ class MainWindow(QMainWindow):
             self.mode_actions[mode] = action
         self.view_button = ViewButton(self, list(self.mode_actions.values()), self._no_normals)
         self._before_modes = bar.addWidget(self.view_button)
-        self.mode_actions[self.canvas.mode].setChecked(True)
 
     def _add_opacity(self, bar: QToolBar) -> None:
         bar.addWidget(QLabel(" Opacity "))

@@ -2,7 +2,7 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QPointF, QSize, Qt, QTimer, QUrl, pyqtSignal
+from PyQt6.QtCore import QObject, QPoint, QPointF, QSize, Qt, QTimer, QUrl, pyqtSignal
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
@@ -86,6 +86,7 @@ __all__ = [
     "QOpenGLWidget",
     "QPalette",
     "QPlainTextEdit",
+    "QPoint",
     "QPointF",
     "QProgressBar",
     "QPushButton",

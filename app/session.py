@@ -78,6 +78,7 @@ class LiveSession(QObject):
     _poked = pyqtSignal()
     _progressed = pyqtSignal(str)
     _loaded = pyqtSignal(object)
+    _not_loaded = pyqtSignal(str)
 
     def __init__(
         self,
@@ -108,7 +109,9 @@ class LiveSession(QObject):
         self._poked.connect(self._look, queued)
         self._progressed.connect(lambda what: self.window.show_loading(what), queued)
         self._loaded.connect(self._take_loaded, queued)
-        self._load, self._loader = load, None
+        self._not_loaded.connect(self._tell_not_loaded, queued)
+        self._load = load
+        self._loader: threading.Thread | None = None
         self._first: Request | None = None
         self.worker: Worker | None = None
         self.on_view: Callable[[View], None] = lambda view: None
@@ -124,7 +127,7 @@ class LiveSession(QObject):
             renew_person=lambda: self._tell(Worker.renew_person),
             providers=providers or (lambda: {"cpu": "CPU"}),
         )
-        self._recording = recording
+        self.recording = recording
         self.window = MainWindow(
             make_renderer, commands, no_normals, methods, store, persons, recording
         )
@@ -135,10 +138,6 @@ class LiveSession(QObject):
         """Show the window and the first source."""
         self.window.show()
         self.window.open(request)
-        if self._load is not None:
-            self.window.show_loading("Loading …")
-            self._loader = threading.Thread(target=self._run_load, name="n2f-loader", daemon=True)
-            self._loader.start()
 
     def stop(self) -> None:
         """Source and worker first, then the mailbox; the window's GL goes with the window."""
@@ -149,14 +148,14 @@ class LiveSession(QObject):
             self.stopped_clean = not loader.is_alive()
         if self.worker is not None:
             self.stopped_clean = self.worker.stop() and self.stopped_clean
-        if self._recording is not None:
-            self.stopped_clean = self._recording.close() and self.stopped_clean
+        if self.recording is not None:
+            self.stopped_clean = self.recording.close() and self.stopped_clean
         self._views.close()
 
     def publish(self, view: View) -> None:
         """Show this view as soon as the window looks; from any thread."""
-        if self._recording is not None:
-            self._recording.on_view(view)
+        if self.recording is not None:
+            self.recording.on_view(view)
         if self._views.put(view):
             self._poked.emit()
 
@@ -169,8 +168,10 @@ class LiveSession(QObject):
         self._first = request  # for a worker that is still to come
         if self.worker is not None:
             self.worker.open(request)
-        elif self._loader is not None and not self._loader.is_alive():
-            self.start(request)  # loading failed, and is tried again
+        elif self._load is not None and self._loader is None:
+            self.window.show_loading("Loading …")
+            self._loader = threading.Thread(target=self._run_load, name="n2f-loader", daemon=True)
+            self._loader.start()
 
     def _tell(self, act: Callable[[Worker], None]) -> None:
         if self.worker is not None:
@@ -182,11 +183,15 @@ class LiveSession(QObject):
             if load is not None:
                 self._loaded.emit(load(self._progressed.emit))
         except EngineError as error:
-            self.publish(View(State.FAILED, "", problem=str(error)))
+            self._not_loaded.emit(str(error))
         except Exception as error:  # a thread's errors must reach the window
             logger.exception("loading broke off")
             told = f"loading failed: {cause_of(error)}; try again, or run `n2f doctor`"
-            self.publish(View(State.FAILED, "", problem=told))
+            self._not_loaded.emit(told)
+
+    def _tell_not_loaded(self, problem: str) -> None:
+        self._loader = None  # the next request loads again
+        self.publish(View(State.FAILED, "", problem=problem))
 
     def _take_loaded(self, loaded: Loaded) -> None:
         if self._views.closed:

@@ -135,6 +135,9 @@ class SourceThread:
         """The next shot; None after timeout_s, or at once when it ended or was closed."""
         while (shot := self._shots.take(timeout_s)) is not None and shot.place != self._place:
             pass  # of the place that was left
+        if shot is not None and self._waits(shot):
+            # It waited here for its reader, and nobody for it.
+            shot = replace(shot, captured_ns=time.perf_counter_ns())
         if shot is None or shot.stretch == self._stretch_taken:
             return shot
         # Said here, as the first of a stretch may have been dropped.
@@ -218,10 +221,14 @@ class SourceThread:
         self.n_shots += 1
         self.lost = None
         shot = Shot(self._turned(frame), captured, self._stretch, place, source.is_live, position)
-        if source.is_live or not self._every_frame:
-            self._shots.put(shot)
-        else:
+        if self._waits(shot):
             self._shots.hand_over(shot)
+        else:
+            self._shots.put(shot)
+
+    def _waits(self, shot: Shot) -> bool:
+        """Whether the source waits for its reader."""
+        return self._every_frame and not shot.is_live
 
     def _turned(self, frame: Frame) -> Frame:
         if not self.turns % 4:

@@ -94,6 +94,7 @@ def live(
         send=targets,
         record_to=record_to,
         private=private,
+        smooth_edges=screenshot is not None,
         screenshot=screenshot,
         screenshot_after=after,
     )
