@@ -434,7 +434,8 @@ class MainWindow(QMainWindow):
         canvas, colour = self.canvas, QColor(self.canvas.backdrop)
         rgb = (colour.red(), colour.green(), colour.blue()) if colour.isValid() else (44, 47, 54)
         fade = trust_fade if canvas.fades_by_trust else lambda quality: 1.0
-        return Look(canvas.mode, canvas.opacity, canvas.mirrored, rgb, fade)
+        stand = canvas.avatar_stand
+        return Look(canvas.mode, canvas.opacity, canvas.mirrored, rgb, stand, fade)
 
     def _take_picture(self) -> None:
         """What is seen: the avatar as it stands and clear around it, or the frame as it is."""

@@ -29,6 +29,7 @@ __all__ = [
     "SavedFits",
     "Status",
     "SummaryRow",
+    "csv_text",
     "load_fit_npz",
     "params_of",
     "save_fit_npz",
@@ -205,17 +206,23 @@ def write_csv(path: Path, sequence: FitSequence) -> None:
     image points px, shape and expression standard units. `low` is 1 where a fit is doubtful.
     Raises: OutputError: if it cannot be written.
     """
+    with replacing(path) as temporary:
+        temporary.write_text(csv_text(sequence), encoding="utf-8")
+
+
+def csv_text(sequence: FitSequence, *, header: bool = True) -> str:
+    """What `write_csv` writes: a line for each frame, and before them the names of the columns."""
     arrays = sequence.arrays()
     columns = _csv_columns(arrays)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["frame", "time_s", "found", *columns, "low", "schema"])
+    if header:
+        writer.writerow(["frame", "time_s", "found", *columns, "low", "schema"])
     for i, found in enumerate(arrays["found"]):
         head = [int(arrays["frame_index"][i]), f"{arrays['t_ns'][i] / 1e9:.6f}", int(found)]
         low = int(arrays["low"][i]) if found else ""
         writer.writerow([*head, *(_cell(values[i]) for values in columns.values()), low, SCHEMA])
-    with replacing(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+    return text.getvalue()
 
 
 def write_summary(path: Path, rows: Sequence[SummaryRow]) -> None:

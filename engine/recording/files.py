@@ -9,6 +9,7 @@ from engine.errors import OutputError
 
 __all__ = ["free_path", "rescue_partials", "take_stem"]
 
+_KINDS: Final = (".mp4", ".mkv", ".csv")
 _LIVING_S: Final = 10.0
 """A file that was written to more recently may belong to another program that still runs."""
 
@@ -36,7 +37,7 @@ def free_path(folder: Path, stem: str, suffix: str) -> Path:
 
 
 def rescue_partials(folder: Path, now_s: float | None = None) -> list[Path]:
-    """Give films that a killed program left unfinished a name that people see.
+    """Give films and tables that a killed program left unfinished a name that people see.
 
     Args:
         now_s: seconds since the epoch; None: the clock's.
@@ -44,7 +45,9 @@ def rescue_partials(folder: Path, now_s: float | None = None) -> list[Path]:
     """
     now_s = time.time() if now_s is None else now_s
     rescued = []
-    for partial in sorted(folder.glob(".*.partial.m[pk][4v]")):
+    for partial in sorted(folder.glob(".*.partial.*")):
+        if partial.suffix not in _KINDS:
+            continue
         stem = partial.name.removeprefix(".").removesuffix(f".partial{partial.suffix}")
         try:
             stat = partial.stat()

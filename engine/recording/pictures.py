@@ -73,12 +73,19 @@ class ShotPainter:
     def _draw(self, face: Reconstruction, image: U8, look: Look, background: U8 | None) -> None:
         # The network's maps belong to the picture: an avatar has none.
         mode = RenderMode.SHADED if isinstance(look.mode, PredictionMode) else look.mode
-        photo = PhotoSource(image, face.camera, face.vertices, face.params.R, face.params.t)
+        R, t = face.params.R, face.params.t
+        photo = PhotoSource(image, face.camera, face.vertices, R, t)
+        camera = face.camera
+        if look.stand is not None:
+            height, width = image.shape[:2]
+            camera, R, t = look.stand(face, width, height)
+            # The dots of landmarks belong to the source's picture.
+            mode = RenderMode.SHADED if mode is RenderMode.LANDMARKS else mode
         self._renderer.draw(
-            face.camera,
+            camera,
             face.vertices,
-            face.params.R,
-            face.params.t,
+            R,
+            t,
             mode=mode,
             background=background,
             landmarks_px=face.landmarks68_px,

@@ -9,9 +9,13 @@ import numpy as np
 from engine.render.overlay import DEFAULT_OPACITY
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import RenderMode
-from engine.types import LOW_QUALITY, U8, Frame, Reconstruction
+from engine.types import F64, LOW_QUALITY, U8, Camera, Frame, Reconstruction
 
-__all__ = ["Content", "Look", "Shot", "shot_of", "slim"]
+__all__ = ["Content", "Look", "Shot", "Stand", "shot_of", "slim"]
+
+
+Stand = Callable[[Reconstruction, int, int], tuple[Camera, F64, F64]]
+"""A head and a picture's width and height, px -> a camera, and R, t (metres): view from model."""
 
 
 class Content(StrEnum):
@@ -31,6 +35,7 @@ class Look:
     opacity: float = DEFAULT_OPACITY
     mirrored: bool = False
     background: tuple[int, int, int] = (44, 47, 54)  # RGB behind an avatar
+    stand: Stand | None = None  # an avatar's own camera; None: the source's
     fade: Callable[[float], float] = lambda quality: 1.0  # opacity's share by a head's quality
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 from engine.errors import OutputError
 from engine.flame.model import HeadModel
 from engine.io.recorder import VideoRecorder, partial_path
-from engine.io.results import FitSequence, save_sequence_npz, write_csv
+from engine.io.results import FitSequence, csv_text, save_sequence_npz, write_csv
 from engine.recording.files import free_path
 from engine.recording.pictures import ShotPainter
 from engine.recording.shot import Content, Look, Shot
@@ -18,7 +18,9 @@ __all__ = ["FilmWriter", "ParameterWriter", "Part", "TakeWriter"]
 _STEP_NS: Final = 33_333_333
 """Where a source's clock goes back, as when a clip starts again, the film goes on by this."""
 _MOST_FRAMES: Final = 20_000
-"""Of parameters in one file: about 60 MB of memory."""
+"""Of parameters in one file: about 70 MB of memory."""
+_ROWS_AT_ONCE: Final = 15
+"""Half a second, which is what a killed program may lose of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +146,28 @@ class FilmWriter:
 
 
 class ParameterWriter:
-    """Keeps what was fitted and nothing that was seen: shots with a picture are refused."""
+    """Keeps what was fitted and nothing that was seen: shots with a picture are refused.
+
+    While it runs, a table grows beside the file, hidden as an unfinished film is; a killed program
+    leaves it.
+    """
 
     def __init__(self, path: Path, model: HeadModel) -> None:
         """path: of the first file, .npz; a .csv lies beside it, and further parts."""
         self._path, self._model = path, model
         self._sequence = FitSequence(model)
+        self._fresh = FitSequence(model)  # not in the table yet
         self._times: list[int] = []
         self._source = ""
         self._parts: list[Part] = []
+        self._table: IO[str] | None = None
+        self._table_bytes = 0
         self.notice = ""
 
     @property
     def n_bytes(self) -> int:
-        """Of the files so far; the present one is in memory."""
-        return sum(part.n_bytes for part in self._parts)
+        """Of the files so far, the table in progress among them."""
+        return sum(part.n_bytes for part in self._parts) + self._table_bytes
 
     def write(self, shot: Shot) -> None:
         if shot.image is not None:
@@ -169,23 +178,52 @@ class ParameterWriter:
         self._source = shot.source
         self._times.append(shot.t_ns)
         face = shot.faces[0] if shot.faces else None
-        self._sequence.add(shot.frame_index, shot.t_ns - self._times[0], face)
+        for sequence in (self._sequence, self._fresh):
+            sequence.add(shot.frame_index, shot.t_ns - self._times[0], face)
+        if len(self._fresh) >= _ROWS_AT_ONCE:
+            self._append()
 
     def close(self) -> list[Part]:
         self._save()
         return self._parts
 
+    @property
+    def _next_path(self) -> Path:
+        number = len(self._parts) + 1
+        stem = self._path.stem if number == 1 else f"{self._path.stem}-part{number}"
+        return self._path.with_name(f"{stem}.npz")
+
+    def _append(self) -> None:
+        """Write the rows that are not in the table yet."""
+        fresh, self._fresh = self._fresh, FitSequence(self._model)
+        partial = partial_path(self._next_path.with_suffix(".csv"))
+        text = csv_text(fresh, header=self._table is None)
+        try:
+            if self._table is None:
+                self._table = partial.open("w", encoding="utf-8")
+            self._table.write(text)
+            self._table.flush()  # a killed program loses nothing of it
+        except OSError as error:
+            raise OutputError(
+                f"{partial} cannot be written: {error.strerror or error}; choose another folder or "
+                "free some space. The rows so far stay there"
+            ) from error
+        self._table_bytes += len(text)
+
     def _save(self) -> None:
         sequence, times = self._sequence, self._times
         self._sequence, self._times = FitSequence(self._model), []
+        self._fresh = FitSequence(self._model)
         if not times:
             return
-        number = len(self._parts) + 1
-        stem = self._path.stem if number == 1 else f"{self._path.stem}-part{number}"
-        path = free_path(self._path.parent, stem, ".npz")
-        save_sequence_npz(path, sequence)
+        path = self._next_path
         table = path.with_suffix(".csv")
-        write_csv(table, sequence)
+        if self._table is not None:
+            self._table.close()
+        self._table, self._table_bytes = None, 0
+        save_sequence_npz(path, sequence)
+        write_csv(table, sequence)  # over the one that grew, which has the same name till then
+        partial_path(table).unlink(missing_ok=True)
         size = path.stat().st_size + table.stat().st_size
         notes = {"source": self._source, "table": table.name, "content": "parameters"}
         duration_s = (times[-1] - times[0]) / 1e9

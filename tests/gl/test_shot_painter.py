@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.frames import default_camera
 from engine.io.image import save_png
 from engine.recording.pictures import ShotPainter
 from engine.recording.shot import Content, Look, Shot, shot_of
 from engine.render.renderer import RenderMode
-from engine.types import Frame
+from engine.types import F64, Camera, Frame, Reconstruction
 from tests.live_fakes import triangle_head, triangle_model
 
 pytestmark = pytest.mark.gl
@@ -85,6 +86,20 @@ def test_several_heads_lie_over_each_other(painter: ShotPainter):
     alone, pair = painter.cutout(one, LOOK)[..., 3], painter.cutout(both, LOOK)[..., 3]
     assert (pair >= alone).all()
     assert pair.astype(int).sum() > 1.1 * alone.astype(int).sum()
+
+
+def test_an_avatar_may_have_a_camera_of_its_own(painter: ShotPainter):
+    def nearer(face: Reconstruction, width: int, height: int) -> tuple[Camera, F64, F64]:
+        return default_camera(width, height), np.eye(3), np.array([0.0, 0.0, -0.5])
+
+    alone = painter.cutout(shot(), LOOK)[..., 3].astype(int).sum()
+    near = painter.cutout(shot(), replace(LOOK, stand=nearer))[..., 3].astype(int).sum()
+    assert near > 1.5 * alone
+    # The source's picture keeps the source's camera.
+    np.testing.assert_array_equal(
+        painter.picture(shot(), Content.OVERLAY, replace(LOOK, stand=nearer)),
+        painter.picture(shot(), Content.OVERLAY, LOOK),
+    )
 
 
 def test_a_shot_without_its_picture_cannot_be_drawn(painter: ShotPainter):

@@ -1,5 +1,6 @@
 """Takes: nothing is lost without being counted, trouble is told and what there is is kept."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -217,6 +218,32 @@ def test_parameters_are_kept_for_every_frame_with_times_from_zero(tmp_path: Path
     assert saved.found.tolist() == [True, True, False, True, True]
     assert saved.arrays["t_ns"].tolist() == [i * STEP_NS for i in range(5)]
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 6
+
+
+PRIVATE = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from engine.recording.writers import ParameterWriter
+from tests.live_fakes import triangle_model
+from tests.unit.recording.test_take import shot
+writer = ParameterWriter(Path(sys.argv[1]), triangle_model())
+for i in range(100):
+    writer.write(shot(i).without_pixels())
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_leaves_the_table_but_for_half_a_second(tmp_path: Path):
+    done = subprocess.run([sys.executable, "-c", PRIVATE, str(tmp_path / "a.npz")], check=False)
+    assert done.returncode == -9
+    later = partial_path(tmp_path / "a.csv").stat().st_mtime + 60
+    (table,) = rescue_partials(tmp_path, later)
+    assert table.name == "a (recovered).csv"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["frame"]) for row in rows] == list(range(90))
+    assert {row["schema"] for row in rows} == {"n2fnet.fit/1"}
 
 
 def test_a_take_of_parameters_refuses_pictures(tmp_path: Path):
