@@ -2,7 +2,7 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QPoint, QPointF, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, QPoint, QPointF, QRectF, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
@@ -14,6 +14,8 @@ from PyQt6.QtGui import (
     QKeySequence,
     QMouseEvent,
     QOpenGLContext,
+    QPainter,
+    QPaintEvent,
     QPalette,
     QResizeEvent,
     QSurfaceFormat,
@@ -82,12 +84,15 @@ __all__ = [
     "QObject",
     "QOpenGLContext",
     "QOpenGLWidget",
+    "QPaintEvent",
+    "QPainter",
     "QPalette",
     "QPlainTextEdit",
     "QPoint",
     "QPointF",
     "QProgressBar",
     "QPushButton",
+    "QRectF",
     "QResizeEvent",
     "QSize",
     "QSizePolicy",

@@ -38,12 +38,14 @@ class Settings:
     avatar: bool = False
     backdrop: str = "#1f6f50"  # behind the avatar: a colour, or "transparent"
     fade_by_trust: bool = True
+    n_faces: int = 1  # to follow, 1..8
     person: str = ""  # name of a saved person; empty: learned in the first seconds
 
 
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "theme": ("dark", "light"),
     "turns": (0, 1, 2, 3),
+    "n_faces": tuple(range(1, 9)),
     "opacity": tuple(range(101)),
 }
 
