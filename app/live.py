@@ -50,7 +50,7 @@ class LiveSettings:
     source: str | None = None  # as for --source; None: first camera, else the sample clip
     method: str | None = None  # None: the best that can be used
     model: Path | None = None  # None: the bundled head model
-    n_faces: int = 1
+    n_faces: int | None = None  # 1..8; None: as set in the window
     n2fnet: Path | None = None  # None: the shipped network
     normals: str | None = None  # as for --normals; None: the shipped network, if there is one
     pipelined: bool = False  # see the next frame while one is fitted
@@ -83,6 +83,8 @@ def run_window(settings: LiveSettings) -> int:
         store.change(pipelined=True)
     if settings.private:
         store.change(private=True)
+    if settings.n_faces is not None:
+        store.change(n_faces=settings.n_faces)
     session = LiveSession(
         load=lambda tell: load_parts(settings, session, tell),
         store=store,
@@ -141,7 +143,7 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
         return Reconstructor(
             model,
             method=session.window.method,
-            n_faces=settings.n_faces,
+            n_faces=session.window.store.present.n_faces,
             normals=normals.load(session.window.store.present.provider),
             weights=settings.n2fnet,
         )

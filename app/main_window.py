@@ -8,9 +8,10 @@ import numpy as np
 
 from app.banner import Banner
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
+from app.face_tags import FaceTags, tag_places
 from app.hud import Hud
 from app.method_menu import MethodButton, Methods
-from app.overlay_widget import OverlayWidget, trust_fade
+from app.overlay_widget import OverlayWidget, letterbox, trust_fade
 from app.persons import Persons
 from app.qt import (
     QAction,
@@ -117,6 +118,7 @@ class MainWindow(QMainWindow):
         self.canvas.setAccessibleName("Picture with the fitted heads")
         self.banner = Banner(self.canvas, self._show_details)
         self.hud = Hud(self.canvas, self.canvas.shown_meter)
+        self.tags = FaceTags(self.canvas)
         self.mode_actions: dict[RenderMode | PredictionMode, QAction] = {}
         self.method_button: MethodButton | None = None
         self._add_centre()
@@ -193,6 +195,7 @@ class MainWindow(QMainWindow):
         self._view = view
         self.canvas.show_view(view)
         self.hud.show_view(view)
+        self._show_tags(view)
         self._show_banner(view)
         self.progress.setVisible(view.state in (State.LOADING, State.OPENING))
         self._show_words(view)
@@ -209,9 +212,10 @@ class MainWindow(QMainWindow):
         before = self.store.present
         self.store.change(**changes)
         self._apply_settings()
-        if self.store.present.provider != before.provider:
+        now = self.store.present
+        if (now.provider, now.n_faces) != (before.provider, before.n_faces):
             self._commands.renew_fitter()
-        if self.store.present.person != before.person:
+        if now.person != before.person:
             self._commands.renew_person()
 
     def reset_settings(self) -> None:
@@ -314,6 +318,14 @@ class MainWindow(QMainWindow):
         source = self._request.spec if self._request is not None else "none"
         more = [f"source: {source}", f"method: {self.method}", f"settings: {self.store.present}"]
         DetailsDialog(self, problem, more).open()
+
+    def _show_tags(self, view: View) -> None:
+        if view.frame is None or self.canvas.in_avatar:
+            self.tags.show_tags([])
+            return
+        height, width = view.frame.image.shape[:2]
+        place = letterbox((self.canvas.width(), self.canvas.height()), (width, height))
+        self.tags.show_tags(tag_places(view, place, self.canvas.mirrored))
 
     def _show_words(self, view: View) -> None:
         """The status line and the place in the film, so often that they can be read: each change

@@ -2,7 +2,7 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QPoint, QPointF, QSize, Qt, QTimer, QUrl, pyqtSignal
+from PyQt6.QtCore import QObject, QPoint, QPointF, QRectF, QSize, Qt, QTimer, QUrl, pyqtSignal
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
@@ -15,6 +15,8 @@ from PyQt6.QtGui import (
     QKeySequence,
     QMouseEvent,
     QOpenGLContext,
+    QPainter,
+    QPaintEvent,
     QPalette,
     QResizeEvent,
     QSurfaceFormat,
@@ -84,12 +86,15 @@ __all__ = [
     "QObject",
     "QOpenGLContext",
     "QOpenGLWidget",
+    "QPaintEvent",
+    "QPainter",
     "QPalette",
     "QPlainTextEdit",
     "QPoint",
     "QPointF",
     "QProgressBar",
     "QPushButton",
+    "QRectF",
     "QResizeEvent",
     "QSize",
     "QSizePolicy",

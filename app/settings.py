@@ -43,12 +43,14 @@ class Settings:
     record_folder: str = ""  # empty: "n2fnet" among the user's videos
     private: bool = False  # parameters alone are kept, no pictures
     keep_replay: bool = False  # the last ten seconds, at hand to be saved
+    n_faces: int = 1  # to follow, 1..8
     person: str = ""  # name of a saved person; empty: learned in the first seconds
 
 
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "theme": ("dark", "light"),
     "turns": (0, 1, 2, 3),
+    "n_faces": tuple(range(1, 9)),
     "opacity": tuple(range(101)),
     "record_content": ("video", "overlay", "avatar", "side-by-side"),
     "record_suffix": (".mp4", ".mkv"),

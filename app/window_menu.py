@@ -86,6 +86,8 @@ class MenuButton(QToolButton):
         )
         self._choice(menu.addMenu("Networks run on"), "provider", self._providers(), now)
         menu.addSeparator()
+        faces = {1: "One", 2: "Two", 3: "Three", 4: "Four"}
+        self._choice(menu.addMenu("Faces to follow"), "n_faces", faces, now)
         self._add_people(menu.addMenu("People"), now)
         self._add_profiles(menu.addMenu("Settings"))
         menu.addSeparator()

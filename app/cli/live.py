@@ -26,7 +26,10 @@ def live(
     ] = None,
     method: MethodOption = None,
     model: ModelOption = None,
-    faces: Annotated[int, typer.Option(min=1, max=8, help="How many faces to follow.")] = 1,
+    faces: Annotated[
+        int | None,
+        typer.Option(min=1, max=8, help="Faces to follow. Default: as set in the window, else 1."),
+    ] = None,
     normals: NormalsOption = None,
     n2fnet: N2FNetOption = None,
     pipelined: Annotated[

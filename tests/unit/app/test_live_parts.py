@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.face_tags import tag_places
 from app.hud import ShownMeter, hud_lines
 from app.meter import Meter, Recent, memory_mb
 from app.orbit import Orbit
@@ -196,3 +197,18 @@ def test_a_person_is_kept_by_name_for_one_head_model(tmp_path: Path):
     (tmp_path / "Ada.npz").write_bytes(b"damaged")
     with pytest.raises(AssetError, match="keep Ada again"):
         persons.shape_of("Ada", params.model_id)
+
+
+def test_tags_lie_over_each_of_several_heads_and_change_sides_in_a_mirror():
+    frame = grey_frame(0)
+    left, right = triangle_head(frame, 4, 0.9), triangle_head(frame, 7, 0.5)
+    at = np.full((68, 2), (15.5, 24.0), np.float32)
+    left = replace(left, landmarks68_px=at)
+    right = replace(right, landmarks68_px=at + np.float32([32, 0]))
+    view = View(State.PLAYING, "x", frame, (left, right))
+    place = (100.0, 0.0, 640.0, 480.0)  # ten times the frame's 64 x 48
+    tags = tag_places(view, place, mirrored=False)
+    assert [(text, x) for text, x, _ in tags] == [("#4  90 %", 260.0), ("#7  50 %", 580.0)]
+    mirrored = tag_places(view, place, mirrored=True)
+    assert [x for _, x, _ in mirrored] == [580.0, 260.0]
+    assert tag_places(replace(view, faces=(left,)), place, mirrored=False) == []
