@@ -176,7 +176,7 @@ class RecordingDesk:
         except OutputError as error:
             self._told.put(Told(f"{error}.", is_problem=True))
             return False
-        take = Take(self._writer(path, model, settings), path.with_suffix(".json"))
+        take = Take(self._writer(path, model, settings, live=True), path.with_suffix(".json"))
         with self._changed:
             self._take = take
         return True
@@ -239,7 +239,7 @@ class RecordingDesk:
 
         def record() -> None:
             path = free_path(self.folder, f"{take_stem(self._clock())}-last", settings.suffix)
-            take = Take(self._writer(path, model, settings), path.with_suffix(".json"))
+            take = Take(self._writer(path, model, settings, live=False), path.with_suffix(".json"))
             for shot in shots:
                 take.submit(shot, wait=True)
             self._tell_of(take.stop(_FINISHING_S))
@@ -282,14 +282,15 @@ class RecordingDesk:
         return not any(job.is_alive() for job in self._jobs)
 
     def _writer(
-        self, path: Path, model: HeadModel, settings: TakeSettings
+        self, path: Path, model: HeadModel, settings: TakeSettings, *, live: bool
     ) -> Callable[[], TakeWriter]:
         if settings.private:
             return lambda: ParameterWriter(path, model)
         # On few processors the encoder must leave time to fit heads: files get larger.
-        preset = "ultrafast" if (os.cpu_count() or 1) <= _FEW_PROCESSORS else "veryfast"
+        few = live and (os.cpu_count() or 1) <= _FEW_PROCESSORS
+        preset = "ultrafast" if few else "veryfast"
         return lambda: FilmWriter(
-            path, ShotPainter(model), settings.content, self.look, preset=preset
+            path, ShotPainter(model, live=live), settings.content, self.look, preset=preset
         )
 
     def _may_keep_pictures(self) -> bool:

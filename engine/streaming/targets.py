@@ -79,7 +79,7 @@ def make_sink(
     Raises: ProviderError: if something that it needs is not there.
     """
     if target.kind == "camera":
-        return VirtualCameraSink(ShotPainter(model), content, look)
+        return VirtualCameraSink(ShotPainter(model, live=True), content, look)
     encoder, maker = _encoder(target), SignalMaker(solver())
     return UdpSink(UdpSender(target.host, target.port), encoder, maker)
 
