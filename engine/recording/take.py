@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.errors import EngineError, OutputError
 from engine.files import replacing
+from engine.recording.clock import TakeClock
 from engine.recording.shot import Shot
 from engine.recording.writers import Part, TakeWriter
 
@@ -31,7 +32,7 @@ class TakeState:
 
     n_frames: int = 0
     n_dropped: int = 0  # came faster than they could be written
-    seconds: float = 0.0  # of the sources' own clocks, pauses between sources left out
+    seconds: float = 0.0  # by the take's clock, see TakeClock
     n_bytes: int = 0
     ended: bool = False
     problem: str = ""  # what stopped it, and what to do; what was recorded before is kept
@@ -114,14 +115,14 @@ class Take:
         self._end(writer, tuple(parts), problem)
 
     def _write_all(self, writer: TakeWriter) -> None:
-        clock = _Clock()
+        clock = TakeClock()
         while not (self._stopping.is_set() and self._queue.empty()):
             try:
                 shot = self._queue.get(timeout=_WAIT_S)
             except queue.Empty:
                 continue
             writer.write(shot)
-            now_s = clock.at(shot)
+            now_s = clock.at(shot) / 1e9
             self._spans["low"].mark(now_s, shot.low)
             self._spans["no_face"].mark(now_s, not shot.faces)
             with self._changed:
@@ -183,19 +184,6 @@ def _closed(writer: TakeWriter) -> tuple[list[Part], str]:
 
 def _unexpected(error: Exception) -> str:
     return f"The recording broke off ({type(error).__name__}: {error}); start it again."
-
-
-class _Clock:
-    """Seconds of a take: the sources' own clocks, put behind each other."""
-
-    def __init__(self) -> None:
-        self._source, self._last_ns, self._elapsed_ns = "", 0, 0
-
-    def at(self, shot: Shot) -> float:
-        if shot.source == self._source and shot.t_ns > self._last_ns:
-            self._elapsed_ns += shot.t_ns - self._last_ns
-        self._source, self._last_ns = shot.source, shot.t_ns
-        return self._elapsed_ns / 1e9
 
 
 class _Spans:
