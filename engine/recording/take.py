@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 TAKE_SCHEMA: Final = "n2fnet.take/1"
 _MOST_WAITING: Final = 24
 """Shots that may wait to be written: 66 MB of 720p, and most of a second."""
+_MOST_BYTES: Final = 150_000_000
+"""What their pictures may take: of larger ones fewer wait."""
+_FEWEST_WAITING: Final = 3
 _MOST_SPANS: Final = 1000  # of doubtful stretches that are listed
 _WAIT_S: Final = 0.2
 
@@ -56,6 +59,7 @@ class Take:
         most_waiting: shots that may wait; further ones are dropped and counted.
         """
         self._make_writer, self._notes = make_writer, notes
+        self._most_waiting = most_waiting
         self._queue: queue.Queue[Shot] = queue.Queue(most_waiting)
         self._changed = threading.Lock()
         self._state = TakeState()
@@ -76,6 +80,9 @@ class Take:
             wait: until there is room, so that nothing is dropped: for sources that can wait.
         Returns: False if it was dropped, or the take is over.
         """
+        if shot.image is not None:
+            fitting = max(_FEWEST_WAITING, _MOST_BYTES // shot.image.nbytes)
+            self._queue.maxsize = min(self._most_waiting, fitting)
         while not self._stopping.is_set() and not self.state.ended:
             try:
                 self._queue.put(shot, timeout=_WAIT_S if wait else None, block=wait)

@@ -101,6 +101,18 @@ def test_a_slow_writer_costs_frames_that_are_counted_and_never_the_caller_s_time
     assert writer.written == [0, 1, 2, 3, 4]
 
 
+def test_of_large_pictures_fewer_wait():
+    writer = Held()
+    take = Take(lambda: writer)
+    take.submit(shot(0))
+    assert writer.begun.wait(JOIN_S)
+    # 38 MB each: three make 115 MB, a fourth would be over 150 MB.
+    kept = [take.submit(shot(i, size=(4096, 3072))) for i in range(1, 7)]
+    assert kept == [True] * 3 + [False] * 3
+    writer.go.set()
+    take.stop(JOIN_S)
+
+
 def test_a_source_that_can_wait_loses_nothing():
     writer = Held()
     take = Take(lambda: writer, most_waiting=2)
