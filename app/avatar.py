@@ -7,7 +7,7 @@ from app.view import View
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, PhotoSource, RenderMode
 from engine.render.view import view_of
-from engine.types import F32, F64, U8, Reconstruction
+from engine.types import F32, F64, U8, Camera, Reconstruction
 
 __all__ = ["TRANSPARENT", "Avatar"]
 
@@ -62,10 +62,18 @@ class Avatar:
             else:
                 photo = view.frame.image
                 texture = PhotoSource(photo, face.camera, face.vertices, params.R, params.t)
-        R, t = self.orbit.place(face.params.R, self._centre(face))
+        camera, R, t = self.stand(face, *size)
         renderer.draw(
             camera, face.vertices, R, t, mode=mode, background=background, texture_from=texture
         )
+
+    def stand(self, face: Reconstruction, width: int, height: int) -> tuple[Camera, F64, F64]:
+        """The camera as it stands, for a picture of width x height px, and where the head is.
+
+        Returns: camera, R (3, 3) and t (3,) metres, view from model.
+        """
+        R, t = self.orbit.place(face.params.R, self._centre(face))
+        return self.orbit.camera(width, height), R, t
 
     def _centre(self, face: Reconstruction) -> F64:
         """(3,) metres, model frame: stays where it was when a face was first seen."""

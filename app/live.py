@@ -16,6 +16,7 @@ from app.main_window import MainWindow
 from app.method_menu import Methods
 from app.persons import Persons
 from app.qt import QTimer
+from app.recording import RecordingDesk
 from app.session import LiveSession, Loaded, make_application
 from app.settings import SettingsStore, user_settings_dir
 from app.source_menu import first_request, present_spec, remembered_request, request_of
@@ -32,6 +33,7 @@ from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
 from engine.stages.onnx_session import available_providers
+from engine.streaming.targets import SendTarget
 
 __all__ = ["LiveSettings", "Photographer", "load_parts", "run_window"]
 
@@ -54,6 +56,9 @@ class LiveSettings:
     pipelined: bool = False  # see the next frame while one is fitted
     recall: bool = False  # where no source is given, begin with the last time's
     safe: bool = False  # defaults, whatever is stored; nothing is kept
+    send: tuple[SendTarget, ...] = ()  # receivers from the start
+    record_to: Path | None = None  # folder for takes; None: as set, or the user's videos
+    private: bool = False  # parameters alone are recorded and sent, no pictures
     smooth_edges: bool = False  # also where the processor draws, which takes its time
     screenshot: Path | None = None  # PNG to write before quitting by itself
     screenshot_after: int = 60  # fitted frames
@@ -76,6 +81,8 @@ def run_window(settings: LiveSettings) -> int:
     persons = Persons(None if settings.safe else folder / "persons")
     if settings.pipelined:
         store.change(pipelined=True)
+    if settings.private:
+        store.change(private=True)
     if settings.n_faces is not None:
         store.change(n_faces=settings.n_faces)
     session = LiveSession(
@@ -83,6 +90,7 @@ def run_window(settings: LiveSettings) -> int:
         store=store,
         persons=persons,
         providers=available_providers,
+        recording=RecordingDesk(settings.record_to),
     )
     photographer = None
     if settings.screenshot is not None:
@@ -115,6 +123,10 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
     """Head model and networks; on the loader's thread, which tells what it is at."""
     tell("Loading the head model …")
     model = chosen_head_model(settings.model)
+    if (desk := session.recording) is not None:
+        desk.equip(model)
+        for target in settings.send:
+            desk.send_to(target)
     tell("Loading the networks …")
     normals = choose_normals(settings.normals)
     stored, no_normals = session.window.store.present, "" if normals.path else normals.reason

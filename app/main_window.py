@@ -11,13 +11,14 @@ from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
 from app.face_tags import FaceTags, tag_places
 from app.hud import Hud
 from app.method_menu import MethodButton, Methods
-from app.overlay_widget import OverlayWidget, letterbox
+from app.overlay_widget import OverlayWidget, letterbox, trust_fade
 from app.persons import Persons
 from app.qt import (
     QAction,
     QActionGroup,
     QApplication,
     QCloseEvent,
+    QColor,
     QDragEnterEvent,
     QDropEvent,
     QImage,
@@ -33,6 +34,8 @@ from app.qt import (
     QVBoxLayout,
     QWidget,
 )
+from app.record_button import RecordButton
+from app.recording import RecordingDesk, Told
 from app.settings import SettingsStore
 from app.source_menu import SourceButton, request_of, sample_request
 from app.telling import BannerJudge, state_text, stats_text
@@ -41,6 +44,7 @@ from app.view import State, View
 from app.view_menu import MODES, PREDICTIONS, ViewButton
 from app.window_menu import MenuButton
 from app.worker import Options, Request
+from engine.recording.shot import Content, Look
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import U8
@@ -53,6 +57,7 @@ _SCRUB_KEY_SHARE = 0.05
 _TURN_KEY_PX = 24
 _SAVE_EVERY_MS = 2000
 _WORDS_MS = 200
+_NEWS_MS, _PROBLEM_MS = 8000, 30000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class MainWindow(QMainWindow):
         methods: Methods | None = None,
         store: SettingsStore | None = None,
         persons: Persons | None = None,
+        recording: RecordingDesk | None = None,
     ) -> None:
         """Args:
         make_renderer: None: the head model is not loaded yet, see `equip`.
@@ -88,8 +94,11 @@ class MainWindow(QMainWindow):
         methods: to choose from; None: there is no choice, or it is not known yet.
         store: what the window remembers; None: nothing.
         persons: whose shapes are known; None: nobody's.
+        recording: records and sends; None: the window offers neither.
         """
         super().__init__()
+        self._recording = recording
+        self.record_button: RecordButton | None = None
         self._commands, self._no_normals = commands, no_normals
         self.store = store or SettingsStore(None)
         self.persons = persons or Persons(None)
@@ -280,6 +289,8 @@ class MainWindow(QMainWindow):
             action = self.mode_actions[RenderMode.SHADED]
         action.setChecked(True)
         self._commands.set_options(self.options)
+        if self.record_button is not None:
+            self.record_button.apply_settings()
 
     def _use_method(self, name: str) -> None:
         self.store.change(method=name)
@@ -399,6 +410,7 @@ class MainWindow(QMainWindow):
         bar.addActions([self.avatar_action, self.mirror_action, self.pause_action])
         bar.addActions([self.steady_action, self.hud_action])
         providers = self._commands.providers
+        self._add_recording(bar)
         self.menu_button = MenuButton(self, self, self.store, self.persons, providers)
         bar.addWidget(self.menu_button)
         for key, meaning, act in (
@@ -416,6 +428,42 @@ class MainWindow(QMainWindow):
             ("Esc", "", self.close),
         ):
             self._add_shortcut(key, meaning, act)
+
+    def _add_recording(self, bar: QToolBar) -> None:
+        if (desk := self._recording) is None:
+            return
+        if self.store.present.record_folder:
+            desk.set_folder(self.store.present.record_folder)
+        desk.look = self._look_of_films
+        self.record_button = RecordButton(self, desk, self.store, self._tell, self._take_picture)
+        self.record_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        bar.addWidget(self.record_button)
+        for key, meaning, act in self.record_button.shortcuts:
+            self._add_shortcut(key, meaning, act)
+
+    def _look_of_films(self) -> Look:
+        """As heads are drawn here; asked on other threads, which only read."""
+        canvas, colour = self.canvas, QColor(self.canvas.backdrop)
+        rgb = (colour.red(), colour.green(), colour.blue()) if colour.isValid() else (44, 47, 54)
+        fade = trust_fade if canvas.fades_by_trust else lambda quality: 1.0
+        stand = canvas.avatar_stand
+        return Look(canvas.mode, canvas.opacity, canvas.mirrored, rgb, stand, fade)
+
+    def _take_picture(self) -> None:
+        """What is seen: the avatar as it stands and clear around it, or the frame as it is."""
+        if (desk := self._recording) is None:
+            return
+        frame = self._view.frame
+        if not self.canvas.in_avatar or frame is None:
+            desk.screenshot(Content.OVERLAY)
+            return
+        picture = self.canvas.avatar_picture(frame.image.shape[1::-1])
+        if picture is not None:
+            desk.save_picture(picture)
+
+    def _tell(self, told: Told) -> None:
+        """Show a message for a while; a problem for longer."""
+        self.statusBar().showMessage(told.text, _PROBLEM_MS if told.is_problem else _NEWS_MS)
 
     def _add_modes(self, bar: QToolBar) -> None:
         group = QActionGroup(self)

@@ -20,6 +20,7 @@ from app.qt import (
 )
 from app.theme import CANVAS_RGB
 from app.view import View
+from engine.recording.shot import Stand
 from engine.render.context import describe, draws_in_software
 from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
 from engine.render.prediction import PredictionMode
@@ -148,6 +149,11 @@ class OverlayWidget(QOpenGLWidget):
         finally:
             self.doneCurrent()
             self.update()
+
+    @property
+    def avatar_stand(self) -> Stand | None:
+        """Where the avatar's camera stands; None while the photo is shown."""
+        return self._avatar.stand if self._in_avatar else None
 
     @property
     def _faces(self) -> tuple[Reconstruction, ...]:

@@ -2,12 +2,13 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QPoint, QPointF, QRectF, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, QPoint, QPointF, QRectF, QSize, Qt, QTimer, QUrl, pyqtSignal
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
     QCloseEvent,
     QColor,
+    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QImage,
@@ -63,6 +64,7 @@ __all__ = [
     "QColor",
     "QColorDialog",
     "QComboBox",
+    "QDesktopServices",
     "QDialog",
     "QDialogButtonBox",
     "QDragEnterEvent",
@@ -104,6 +106,7 @@ __all__ = [
     "QTimer",
     "QToolBar",
     "QToolButton",
+    "QUrl",
     "QVBoxLayout",
     "QWheelEvent",
     "QWidget",

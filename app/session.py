@@ -19,6 +19,7 @@ from app.qt import (
     forget_cv2_plugins,
     pyqtSignal,
 )
+from app.recording import RecordingDesk
 from app.settings import SettingsStore
 from app.steadier import Steadier
 from app.theme import apply_theme
@@ -91,6 +92,7 @@ class LiveSession(QObject):
         store: SettingsStore | None = None,
         persons: Persons | None = None,
         providers: Callable[[], Mapping[str, str]] | None = None,
+        recording: RecordingDesk | None = None,
     ) -> None:
         """Args:
         make_renderer, make_fitter, open_named, no_normals, methods: as in `Loaded`, where all is
@@ -99,6 +101,7 @@ class LiveSession(QObject):
             tells what it is at by the callable it is given.
         store, persons: what the window remembers; None: nothing.
         providers: names and titles of what networks can run on.
+        recording: gets every view; closed here.
         """
         super().__init__()
         self._views: Mailbox[View] = Mailbox()
@@ -124,7 +127,10 @@ class LiveSession(QObject):
             renew_person=lambda: self._tell(Worker.renew_person),
             providers=providers or (lambda: {"cpu": "CPU"}),
         )
-        self.window = MainWindow(make_renderer, commands, no_normals, methods, store, persons)
+        self.recording = recording
+        self.window = MainWindow(
+            make_renderer, commands, no_normals, methods, store, persons, recording
+        )
         if make_renderer is not None and make_fitter is not None and open_named is not None:
             self._begin(Loaded(make_renderer, make_fitter, open_named))
 
@@ -142,10 +148,14 @@ class LiveSession(QObject):
             self.stopped_clean = not loader.is_alive()
         if self.worker is not None:
             self.stopped_clean = self.worker.stop() and self.stopped_clean
+        if self.recording is not None:
+            self.stopped_clean = self.recording.close() and self.stopped_clean
         self._views.close()
 
     def publish(self, view: View) -> None:
         """Show this view as soon as the window looks; from any thread."""
+        if self.recording is not None:
+            self.recording.on_view(view)
         if self._views.put(view):
             self._poked.emit()
 

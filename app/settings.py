@@ -38,6 +38,11 @@ class Settings:
     avatar: bool = False
     backdrop: str = "#1f6f50"  # behind the avatar: a colour, or "transparent"
     fade_by_trust: bool = True
+    record_content: str = "overlay"  # engine.recording.shot.Content
+    record_suffix: str = ".mp4"  # or ".mkv"
+    record_folder: str = ""  # empty: "n2fnet" among the user's videos
+    private: bool = False  # parameters alone are kept, no pictures
+    keep_replay: bool = False  # the last ten seconds, at hand to be saved
     n_faces: int = 1  # to follow, 1..8
     person: str = ""  # name of a saved person; empty: learned in the first seconds
 
@@ -47,6 +52,8 @@ _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "turns": (0, 1, 2, 3),
     "n_faces": tuple(range(1, 9)),
     "opacity": tuple(range(101)),
+    "record_content": ("video", "overlay", "avatar", "side-by-side"),
+    "record_suffix": (".mp4", ".mkv"),
 }
 
 

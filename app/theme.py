@@ -67,6 +67,8 @@ QToolButton::menu-indicator { subcontrol-position: right center; right: 6px; }
 QToolButton#source { background: $Button; padding-right: 22px; text-align: left; }
 QToolButton#source:hover { background: $hover; }
 QToolButton#view, QToolButton#method, QToolButton#menu { padding-right: 22px; }
+QToolButton#record { padding-right: 22px; }
+QToolButton#record[recording="true"] { background: #b3261e; color: white; }
 QToolButton#qt_toolbar_ext_button { background: $hover; }
 QMenu { background: $AlternateBase; border: 1px solid $line; padding: 4px; }
 QMenu::item { padding: 6px 24px; border-radius: 3px; color: $Text; }

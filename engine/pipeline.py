@@ -19,10 +19,7 @@ from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
 
-__all__ = ["LOW_QUALITY", "Reconstructor", "SeenFrame", "camera_of", "yaw_of"]
-
-LOW_QUALITY = 0.5
-"""Below this quality a fit is reported as `low`."""
+__all__ = ["Reconstructor", "SeenFrame", "camera_of", "yaw_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
     from engine.flame.model import HeadModel
     from engine.normal_choice import NormalChoice
+    from engine.streaming.targets import SendTarget
 
-__all__ = ["checked_exports", "checked_method", "chosen_method"]
+__all__ = ["checked_exports", "checked_method", "checked_targets", "chosen_method"]
 
 
 def chosen_method(
@@ -48,3 +49,13 @@ def checked_exports(listed: str) -> tuple[str, ...]:
     if unknown := [k for k in kinds if k not in EXPORTS]:
         raise typer.BadParameter(f"{', '.join(unknown)}; choose from: {', '.join(EXPORTS)}")
     return ("npz", *(k for k in kinds if k != "npz"))
+
+
+def checked_targets(texts: list[str]) -> "tuple[SendTarget, ...]":
+    """Receivers, each once."""
+    from engine.streaming.targets import parse_target
+
+    try:
+        return tuple(dict.fromkeys(parse_target(text) for text in texts))
+    except ValueError as error:
+        raise typer.BadParameter(f"--send {error}") from error

@@ -1,11 +1,14 @@
 """`n2f live`: the window on a source."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.options import MethodOption, ModelOption, N2FNetOption, NormalsOption
+
+if TYPE_CHECKING:
+    from engine.streaming.targets import SendTarget
 
 __all__ = ["live"]
 
@@ -37,6 +40,31 @@ def live(
             "more lag. Default: as set in the window.",
         ),
     ] = False,
+    send: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TARGET",
+            help="Send the face to vmc:HOST:PORT (avatar programs), livelink:HOST:PORT (Unreal) "
+            "or camera (a virtual one); may be given several times. HOST and PORT may be left out: "
+            "127.0.0.1, and 39539 or 11111.",
+        ),
+    ] = None,
+    test_send: Annotated[
+        bool,
+        typer.Option(
+            "--test-send", help="Move every channel of --send in turn, half a minute, then quit."
+        ),
+    ] = False,
+    record_to: Annotated[
+        Path | None,
+        typer.Option(help="Folder for recordings. Default: as set, else n2fnet in your videos."),
+    ] = None,
+    private: Annotated[
+        bool,
+        typer.Option(
+            "--private", help="Record and send parameters alone; no picture leaves memory."
+        ),
+    ] = False,
     safe: Annotated[
         bool, typer.Option("--safe", help="Begin with default settings, and keep none.")
     ] = False,
@@ -48,7 +76,12 @@ def live(
     ] = 60,
 ) -> None:
     """Track a face in a window."""
-    from app.cli.choices import checked_method
+    from app.cli.choices import checked_method, checked_targets
+
+    targets = checked_targets(send or [])
+    if test_send:
+        _test(targets)
+        return
     from app.live import LiveSettings, run_window
 
     settings = LiveSettings(
@@ -61,8 +94,20 @@ def live(
         pipelined=pipelined,
         recall=not safe and screenshot is None,
         safe=safe,
+        send=targets,
+        record_to=record_to,
+        private=private,
         smooth_edges=screenshot is not None,
         screenshot=screenshot,
         screenshot_after=after,
     )
     raise typer.Exit(run_window(settings))
+
+
+def _test(targets: "tuple[SendTarget, ...]") -> None:
+    from engine.streaming.targets import send_pattern
+
+    if not targets or any(target.kind == "camera" for target in targets):
+        raise typer.BadParameter("--test-send needs --send vmc:... or livelink:...")
+    for target in targets:
+        send_pattern(target, lambda name, to=target: typer.echo(f"{to}  {name}", err=True))
