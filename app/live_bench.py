@@ -28,7 +28,14 @@ from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
 from engine.types import N_MEDIAPIPE, U8, FaceCrop, FlameParams, Frame, Reconstruction
 
-__all__ = ["LiveFigures", "SoakFigures", "measure_live", "soak"]
+__all__ = [
+    "LiveFigures",
+    "SoakFigures",
+    "fake_parts",
+    "measure_live",
+    "soak",
+    "without_window",
+]
 
 _WARM_UP_S = 3.0
 """Not counted: caches fill, shaders compile."""
@@ -36,6 +43,8 @@ _SAMPLE_S = 0.5
 _FAKE_FPS, _FAKE_NET_S = 60, 0.030
 _FAKE_SIZE = (640, 480)
 _WIDTH, _HEIGHT = 1280, 720
+_WINDOW = (960, 640)
+"""Of all runs with a window, px: what is drawn in software takes time by the pixel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +147,25 @@ class FakeNets:
         """Nothing is held."""
 
 
-def soak(model: HeadModel, seconds: float) -> SoakFigures:
-    """A fake camera of 60 frames a second and nets of 30 ms, shown in a window.
-
-    Raises: ProviderError: if there is no display.
-    """
+def fake_parts(model: HeadModel) -> Loaded:
+    """A fake camera of 60 frames a second, and nets of 30 ms."""
     width, height = _FAKE_SIZE
     rng = np.random.default_rng(0)
     pictures = [rng.integers(60, 200, (height, width, 3), np.uint8) for _ in range(8)]
-    parts = Loaded(
+    return Loaded(
         lambda ctx: head_renderer(ctx, model, live=True),
         lambda: FakeNets(model),
         lambda spec: ClockedSource(pictures, _FAKE_FPS),
         methods=Methods("landmarks", {"landmarks": ""}),
     )
+
+
+def soak(model: HeadModel, seconds: float) -> SoakFigures:
+    """The fakes of `fake_parts`, shown in a window.
+
+    Raises: ProviderError: if there is no display.
+    """
+    parts = fake_parts(model)
     memory: list[tuple[float, float]] = []
 
     def sample() -> None:
@@ -165,11 +179,14 @@ def soak(model: HeadModel, seconds: float) -> SoakFigures:
     return SoakFigures(live, slope, float(sizes[-1]), left)
 
 
-def measure_live(model: HeadModel, seconds: float, *, drawn: bool) -> list[LiveFigures]:
+def measure_live(
+    model: HeadModel, seconds: float, *, drawn: bool, method: str = DEFAULT
+) -> list[LiveFigures]:
     """The real networks on the sample clip at 1280x720, as a camera of 60 frames a second.
 
     Args:
         drawn: in a window, with the overlay; False: no window, fits only.
+        method: a name of `engine.methods.METHODS`.
     Returns: one stage after the other, then two at a time.
     Raises: EngineError: if clip, networks or display are missing.
     """
@@ -177,12 +194,13 @@ def measure_live(model: HeadModel, seconds: float, *, drawn: bool) -> list[LiveF
     normals = choose_normals(None)
 
     def make_fitter() -> Reconstructor:
-        return Reconstructor(model, method=DEFAULT, normals=normals.load())
+        return Reconstructor(model, method=method, normals=normals.load())
 
     def open_source(spec: str) -> Source:
         return ClockedSource(pictures, _FAKE_FPS)
 
     figures = []
+    run = _in_window if drawn else without_window
     for pipelined in (False, True):
         way = ("with overlay" if drawn else "without drawing") + (
             ", two stages at a time" if pipelined else ""
@@ -192,9 +210,8 @@ def measure_live(model: HeadModel, seconds: float, *, drawn: bool) -> list[LiveF
             lambda ctx: head_renderer(ctx, model, live=True),
             make_fitter,
             open_source,
-            methods=Methods(DEFAULT, {DEFAULT: ""}),
+            methods=Methods(method, {method: ""}),
         )
-        run = _in_window if drawn else _without_window
         figures.append(run(way, parts, options, seconds))
     return figures
 
@@ -231,6 +248,7 @@ def _in_window(
     store.change(pipelined=options.pipelined)
     session = LiveSession(load=lambda tell: parts, store=store)
     window = session.window
+    window.resize(*_WINDOW)
     last: list[View] = []
     spent_s: list[float] = []
     begun = QTimer()
@@ -264,7 +282,10 @@ def _in_window(
     return _figures(way, seconds, window.canvas.shown_meter, last[0], cpu_s)
 
 
-def _without_window(way: str, parts: Loaded, options: Options, seconds: float) -> LiveFigures:
+def without_window(
+    way: str, parts: Loaded, options: Options, seconds: float, warm_up_s: float = _WARM_UP_S
+) -> LiveFigures:
+    """Run for some seconds; ages are those of hand-over."""
     meter, last, playing = ShownMeter(), [View(State.OPENING, "")], threading.Event()
 
     def publish(view: View) -> None:
@@ -280,7 +301,7 @@ def _without_window(way: str, parts: Loaded, options: Options, seconds: float) -
     worker.open(Request("clocked", "Clocked"))
     playing.wait(60.0)
     pause = threading.Event()
-    pause.wait(_WARM_UP_S)
+    pause.wait(warm_up_s)
     meter.restart(whole=True)
     began_s = time.process_time()
     pause.wait(seconds)

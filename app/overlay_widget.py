@@ -21,7 +21,7 @@ from app.qt import (
 from app.theme import CANVAS_RGB
 from app.view import View
 from engine.recording.shot import Stand
-from engine.render.context import describe
+from engine.render.context import describe, draws_in_software
 from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
@@ -93,6 +93,7 @@ class OverlayWidget(QOpenGLWidget):
         self.frameSwapped.connect(self._count_shown)
         self._ctx: moderngl.Context | None = None
         self._renderer: MeshRenderer | None = None
+        self._in_software = False  # then nothing is drawn larger than it is shown
         self._view: View | None = None
         self._stale = True  # the renderer's picture is not of the present view and settings
         self.mode: RenderMode | PredictionMode = RenderMode.SHADED
@@ -186,6 +187,7 @@ class OverlayWidget(QOpenGLWidget):
         # Not create_context(): for a second Qt widget it falls back to GLX and fails on EGL.
         moderngl.init_context(loader=_QtLoader(QOpenGLContext.currentContext()))
         self._ctx = moderngl.get_context()
+        self._in_software = draws_in_software(self._ctx)
         self._stale = True
 
     def paintGL(self) -> None:
@@ -240,7 +242,7 @@ class OverlayWidget(QOpenGLWidget):
         self._repaint()
 
     def resizeGL(self, width: int, height: int) -> None:
-        self._stale = self._stale or self._in_avatar  # which is drawn in the widget's own size
+        self._stale = True  # what is drawn may depend on the widget's size
 
     def _draw_picture(self, size: tuple[int, int]) -> bool:
         """Renew the renderer's picture where it is stale. Returns: whether there is one."""
@@ -262,6 +264,7 @@ class OverlayWidget(QOpenGLWidget):
             mode=self.mode,
             opacity=self.opacity,
             fades=fades,
+            largest=size if self._in_software else None,
         )
         return True
 

@@ -21,16 +21,21 @@ def live(
     real_seconds: Annotated[
         float, typer.Option(min=0, help="Of each run with the real networks; 0: none.")
     ] = 15.0,
+    method: Annotated[str, typer.Option(help="How the real networks fit.")] = "n2fnet-refined",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON. Default: text.")] = False,
 ) -> None:
     """Measure the live path: a soak with fakes, then the real networks on the clip at 720p.
 
+    Windows are 960 x 640 pixels; what draws them, a card or the processor, decides much.
+
     Needs a display (xvfb-run will do). Exit code 1 if the soak's 95th percentile of the displayed
     frames' age is 80 ms or more, memory grows by 1 MB a minute or more, or a thread is left.
     """
+    from app.cli.choices import checked_method
     from app.live_bench import measure_live, soak
     from engine.head_choice import chosen_head_model
 
+    checked_method(method)
     model = chosen_head_model(None)
     soaked = soak(model, seconds)
     real: list[LiveFigures] = []
@@ -38,7 +43,7 @@ def live(
         real = [
             figures
             for drawn in (True, False)
-            for figures in measure_live(model, real_seconds, drawn=drawn)
+            for figures in measure_live(model, real_seconds, drawn=drawn, method=method)
         ]
     if as_json:
         typer.echo(

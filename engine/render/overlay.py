@@ -44,6 +44,7 @@ def draw_overlay(
     mode: RenderMode | PredictionMode,
     opacity: float,
     fades: Sequence[float] | None = None,
+    largest: tuple[int, int] | None = None,
 ) -> None:
     """Draw a frame and the heads fitted to it into the renderer's framebuffer.
 
@@ -53,6 +54,7 @@ def draw_overlay(
         mode: how heads are drawn, or which of a network's maps instead of them.
         opacity: 0..1 of the heads or maps.
         fades: 0..1 for each face, that its head's opacity is multiplied by; None: 1.
+        largest: width, height px that the picture is wanted at; larger frames are drawn so.
     """
     if mode is PredictionMode.ERROR:
         image, faces = paint_normal_errors(renderer, image, faces, opacity), ()
@@ -62,7 +64,8 @@ def draw_overlay(
         image, faces = paint_predictions(image, maps, mode, opacity), ()
         mode = RenderMode.LANDMARKS
     height, width = image.shape[:2]
-    scale = min(1.0, MAX_SIDE_PX / max(height, width))
+    bounds = largest or (MAX_SIDE_PX, MAX_SIDE_PX)
+    scale = min(1.0, MAX_SIDE_PX / max(height, width), bounds[0] / width, bounds[1] / height)
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

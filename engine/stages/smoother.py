@@ -33,9 +33,9 @@ class Pace:
     beta: float  # Hz that the cutoff grows by for each unit a second; higher lags less
 
 
-ROTATION = Pace(1.0, 6.0)  # rad/s
-PLACE = Pace(1.0, 30.0)  # m/s
-EXPRESSION = Pace(1.6, 0.8)  # standard units/s
+ROTATION = Pace(1.5, 12.0)  # rad/s
+PLACE = Pace(1.5, 80.0)  # m/s
+EXPRESSION = Pace(1.8, 1.2)  # standard units/s
 JOINTS = Pace(1.6, 5.0)  # rad/s: jaw, neck, eyes
 EYELIDS = Pace(4.0, 4.0)  # closures/s: a blink must not be lost
 
