@@ -7,6 +7,7 @@ import typer
 
 __all__ = [
     "MethodOption",
+    "MethodOrPeerOption",
     "ModelOption",
     "N2FNetOption",
     "NormalsOption",
@@ -32,7 +33,17 @@ MethodOption = Annotated[
     str | None,
     typer.Option(
         help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
-        "landmarks-refined or landmarks. Default: n2fnet-refined where it can be used.",
+        "landmarks-refined, landmarks, or, not live, pixel3dmm. Default: n2fnet-refined where it "
+        "can be used.",
+    ),
+]
+
+MethodOrPeerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
+        "landmarks-refined or landmarks; or by a peer with a checkpoint of yours: deca, emoca, "
+        "smirk, sheap or mica. Default: n2fnet-refined where it can be used.",
     ),
 ]
 
