@@ -91,7 +91,7 @@ def _encoder(target: SendTarget) -> DatagramEncoder:
 def send_pattern(
     target: SendTarget,
     on_channel: Callable[[str], None] = lambda name: None,
-    wait: Callable[[float], None] | None = None,
+    wait: Callable[[float], object] | None = None,
 ) -> None:
     """Wiggle every channel of a receiver, one after the other: half a minute.
 
