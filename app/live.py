@@ -1,17 +1,12 @@
 """Wiring of the window: head model, worker thread, mailbox, Qt. No torch on this path."""
 
-import logging
-import os
-import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.cli.choices import chosen_method
 from app.display import check_display
-from app.main_window import MainWindow
+from app.leaving import leave, let_signals_close
 from app.method_menu import Methods
-from app.qt import QTimer
 from app.session import LiveSession, make_application
 from app.source_menu import first_request, request_of
 from app.view import State, View
@@ -25,11 +20,6 @@ from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
 
 __all__ = ["LiveSettings", "Photographer", "run_window"]
-
-logger = logging.getLogger(__name__)
-
-_SIGNAL_CHECK_MS = 200
-"""Qt's loop runs no Python by itself: so often Python gets to see Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +72,13 @@ def run_window(settings: LiveSettings) -> int:
     if settings.screenshot is not None:
         photographer = Photographer(session, settings.screenshot, settings.screenshot_after)
         session.on_view = photographer
-    timer = _let_signals_close(session.window)
+    timer = let_signals_close(session.window)
     session.start(request_of(settings.source) if settings.source else first_request())
     code = application.exec()
     timer.stop()
     if photographer is not None and photographer.problem is not None:
         raise photographer.problem
-    return _leave(session, code)
-
-
-def _let_signals_close(window: MainWindow) -> QTimer:
-    """Ctrl-C and a polite kill close the window in the usual order."""
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Python runs this anywhere, in the middle of painting too: only the timer may close.
-        signal.signal(number, lambda number, _: asked.append(number))
-    timer = QTimer()
-    timer.timeout.connect(lambda: window.close() if asked else None)
-    timer.start(_SIGNAL_CHECK_MS)
-    return timer
-
-
-def _leave(session: LiveSession, code: int) -> int:
-    if not session.stopped_clean:
-        # A driver hangs in a call that cannot be interrupted; a normal exit would wait or crash.
-        logger.warning("the source does not close; leaving it to the operating system")
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+    return leave(code, clean=session.stopped_clean)
 
 
 class Photographer:

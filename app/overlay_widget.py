@@ -1,11 +1,11 @@
 """The picture: a QOpenGLWidget that hosts engine.render. All GL is made, used and freed here."""
 
 from collections.abc import Callable
-from typing import Self
 
 import moderngl
 
-from app.qt import QOpenGLContext, QOpenGLWidget, QSize, QWidget
+from app.qt import QOpenGLWidget, QSize, QWidget
+from app.qt_gl import attach
 from app.theme import CANVAS_RGB
 from app.view import View
 from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
@@ -13,26 +13,6 @@ from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 
 __all__ = ["OverlayWidget", "letterbox"]
-
-
-class _QtLoader:
-    """Finds GL functions through Qt, which knows its own context on GLX, EGL, WGL and CGL."""
-
-    def __init__(self, context: QOpenGLContext) -> None:
-        self._context = context
-
-    def load_opengl_function(self, name: str) -> int:
-        address = self._context.getProcAddress(name.encode())
-        return int(address) if address is not None else 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        """Qt makes contexts current, not moderngl."""
-
-    def release(self) -> None:
-        """The context is Qt's."""
 
 
 def letterbox(canvas: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -92,9 +72,7 @@ class OverlayWidget(QOpenGLWidget):
     def initializeGL(self) -> None:
         # Runs again after the widget moved to another window: everything is made anew.
         self.context().aboutToBeDestroyed.connect(self._free)
-        # Not create_context(): for a second Qt widget it falls back to GLX and fails on EGL.
-        moderngl.init_context(loader=_QtLoader(QOpenGLContext.currentContext()))
-        self._ctx = moderngl.get_context()
+        self._ctx = attach()
         self._renderer = self._make_renderer(self._ctx)
         self._stale = True
 

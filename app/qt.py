@@ -2,7 +2,7 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, QPointF, QRect, QRectF, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
@@ -12,8 +12,13 @@ from PyQt6.QtGui import (
     QDropEvent,
     QImage,
     QKeySequence,
+    QMouseEvent,
     QOpenGLContext,
+    QPainter,
+    QPaintEvent,
     QPalette,
+    QPen,
+    QPolygonF,
     QResizeEvent,
     QSurfaceFormat,
 )
@@ -54,11 +59,19 @@ __all__ = [
     "QLabel",
     "QMainWindow",
     "QMenu",
+    "QMouseEvent",
     "QObject",
     "QOpenGLContext",
     "QOpenGLWidget",
+    "QPaintEvent",
+    "QPainter",
     "QPalette",
+    "QPen",
+    "QPointF",
+    "QPolygonF",
     "QPushButton",
+    "QRect",
+    "QRectF",
     "QResizeEvent",
     "QSize",
     "QSizePolicy",

@@ -43,6 +43,7 @@ QMenu::separator { height: 1px; margin: 4px 8px; background: #3a3f47; }
 QStatusBar { border-top: 1px solid #2a2d33; }
 QStatusBar::item { border: 0; }
 QStatusBar QLabel { padding: 3px 8px; color: #b6bac1; }
+QFrame#side QLabel#dim { color: #8b9098; }
 QFrame#banner { background: rgba(24, 26, 30, 225); border-radius: 8px; }
 QFrame#banner[kind="error"] { background: rgba(92, 28, 28, 235); }
 QFrame#banner QLabel { color: #f2f2f2; }
