@@ -51,6 +51,11 @@ class ScrubBar(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(600, _HEIGHT_PX)
 
+    @property
+    def marks(self) -> tuple[Sequence[Mark], Sequence[Mark]]:
+        """What it shows, left and right."""
+        return self._rows
+
     def show_marks(self, left: Sequence[Mark], right: Sequence[Mark], position: int) -> None:
         """One mark for each frame."""
         self._rows, self._n, self._position = (left, right), len(left), position

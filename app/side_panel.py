@@ -17,7 +17,7 @@ def side_texts(fit: SideFit | None, steps: tuple[Step, ...], *, offline: bool) -
     if fit is None:
         if steps:
             last = steps[-1]
-            return f"{kind}, computing", f"iteration {last.iteration}, {last.seconds:.1f} s so far"
+            return f"{kind}, computing", f"{last.place}, {last.seconds:.1f} s so far"
         return f"{kind}, not computed yet", "waiting"
     facts = fit.problem or "no face found"
     if fit.fit is not None:

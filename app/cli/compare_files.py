@@ -174,7 +174,7 @@ class _Lines:
 
     def step(self, side: Side, step: Step) -> None:
         self._tell(
-            f"frame {self._n_done + 1}{self._of}: {side.method} at iteration {step.iteration}, "
+            f"frame {self._n_done + 1}{self._of}: {side.method} at {step.place}, "
             f"energy {step.total:.4g}"
         )
 

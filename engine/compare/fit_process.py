@@ -56,11 +56,12 @@ class _Sender:
     def __init__(self, pipe: "Connection[Any, Any]") -> None:
         self._pipe, self._sent_s = pipe, 0.0
 
-    def __call__(self, point: StepLike) -> None:
+    def __call__(self, point: StepLike, n_iterations: int) -> bool:
         now_s = time.perf_counter()
         if now_s - self._sent_s >= _STEP_INTERVAL_S:
             self._sent_s = now_s
-            self._pipe.send(Step.of(point))
+            self._pipe.send(Step.of(point, n_iterations))
+        return True
 
 
 def _fitted(fitter: Fitter, frame: Frame) -> SideFit:

@@ -30,12 +30,19 @@ class Step:
     seconds: float  # since the fit began
     total: float  # energy, in the optimiser's own unit
     terms: dict[str, float]  # its parts, by name
+    n_iterations: int = 0  # in all; 0 where nobody says
 
     @classmethod
-    def of(cls, point: StepLike) -> "Step":
+    def of(cls, point: StepLike, n_iterations: int = 0) -> "Step":
         """A copy that any process can read."""
         terms = {name: float(value) for name, value in point.terms.items()}
-        return cls(int(point.iteration), float(point.seconds), float(point.total), terms)
+        total = float(point.total)
+        return cls(int(point.iteration), float(point.seconds), total, terms, n_iterations)
+
+    @property
+    def place(self) -> str:
+        """Where in the fit it is, for people."""
+        return f"iteration {self.iteration}" + f" of {self.n_iterations}" * bool(self.n_iterations)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,7 +35,8 @@ __all__ = [
 OFFLINE: Final = ("pixel3dmm",)
 """Methods that take seconds for a frame, and torch: they run in a process of their own."""
 COMPARED: Final = tuple(dict.fromkeys((*METHODS, *OFFLINE)))
-OnStep = Callable[[StepLike], None]
+OnStep = Callable[[StepLike, int], bool]
+"""Told an optimiser's steps and how many there will be; False ends the fit."""
 
 
 @dataclass(frozen=True, slots=True)
