@@ -13,8 +13,8 @@ from engine.types import U8, Frame
 __all__ = ["PAIR_TITLE", "SheetPainter"]
 
 PAIR_TITLE = "Distance"
-_MAX_PANEL_PX = 720
-"""Panels of wider frames are scaled down to this."""
+_PANEL_PX = (420, 720)
+"""Least and greatest width: panels of other frames are scaled, so that text can be read."""
 _BACKGROUND_RGB = (27, 29, 33)
 _TITLE_RGB, _TEXT_RGB, _DIM_RGB = (240, 240, 240), (196, 200, 206), (139, 144, 152)
 _GAP_PX = 4
@@ -44,9 +44,10 @@ class SheetPainter:
         pictures = [self._overlay(frame, side) for side in (left, right)]
         pictures.append(self._error_map(frame, right, difference))
         height, width = frame.image.shape[:2]
-        scale = min(1.0, _MAX_PANEL_PX / width)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        panels = [cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in pictures]
+        across = min(max(width, _PANEL_PX[0]), _PANEL_PX[1])
+        size = (across, max(1, round(height * across / width)))
+        how = cv2.INTER_AREA if across < width else cv2.INTER_LINEAR
+        panels = [cv2.resize(picture, size, interpolation=how) for picture in pictures]
         sheet = _Sheet(size, len(panels))
         for at, panel in enumerate(panels):
             sheet.put(at, panel.astype(np.uint8, copy=False))

@@ -61,7 +61,7 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, factor in (("1", 1), ("2", 0), ("3", 1)):
-        Image.fromarray(factor * gradient(48, 64)).save(folder / f"{name}.png")
+        Image.fromarray(factor * gradient(360, 480)).save(folder / f"{name}.png")
     return folder
 
 
@@ -85,17 +85,17 @@ def test_film_picture_rows_and_summary_are_written(n2f: Run, photos: Path, tmp_p
 def test_the_sheet_has_three_panels_and_a_legend(n2f: Run, photos: Path, tmp_path: Path):
     n2f(photos, *TWO, "--out", tmp_path / "out")
     sheet = np.asarray(Image.open(tmp_path / "out" / "compare.png"))
-    assert sheet.shape[1] == 3 * 64 + 2 * 4
-    assert sheet.shape[0] > 48
-    photo = gradient(48, 64)
+    assert sheet.shape[1] == 3 * 480 + 2 * 4
+    assert sheet.shape[0] > 360
+    photo = gradient(360, 480)
     for panel in range(3):  # the photo's corner is in each, untouched
-        left = panel * (64 + 4)
+        left = panel * (480 + 4)
         assert np.array_equal(sheet[0:4, left : left + 4], photo[0:4, 0:4])
     # The same head, shaded and as an error map; below it the legend with its yellow end.
-    middles = sheet[24, [32, 68 + 32, 2 * 68 + 32]].astype(int)
+    middles = sheet[180, [240, 484 + 240, 2 * 484 + 240]].astype(int)
     assert np.array_equal(middles[0], middles[1])
     assert np.abs(middles[1] - middles[2]).max() > 20
-    assert (np.abs(sheet[48:].astype(int) - [253, 231, 37]).sum(axis=2) < 30).any()
+    assert (np.abs(sheet[360:].astype(int) - [253, 231, 37]).sum(axis=2) < 30).any()
     with av.open(str(tmp_path / "out" / "compare.mp4")) as film:
         assert len(list(film.decode(video=0))) == 3
 
