@@ -115,7 +115,9 @@ class _Turns:
                 reading = frame is not None
                 if frame is not None:
                     self._add(frame)
-            moved = [self._turn(side, wanted()) for side in (LEFT, RIGHT)]
+            # Live methods are timed, so nothing else computes before they are through.
+            able = [side for side in (LEFT, RIGHT) if not (reading and self._sides[side].offline)]
+            moved = [self._turn(side, wanted()) for side in able]
             if reading or any(moved):
                 continue
             if not any(self._pending) and not any(side.busy for side in self._sides):

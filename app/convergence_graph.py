@@ -24,8 +24,8 @@ _MARGINS_PX = (54, 22, 14, 20)  # left, top, right, bottom
 _TOTAL = "#e8e8e8"
 _TERM_COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7")
 """Okabe and Ito 2008: told apart by all eyes."""
-_LEAST_SHARE = 1e-4
-"""Of the largest value: the logarithmic axis ends there."""
+_LEAST_SHARE = 0.02
+"""Of the least energy: the logarithmic axis begins there, however small a term may be."""
 
 
 class ConvergenceGraph(QWidget):
@@ -72,10 +72,10 @@ class ConvergenceGraph(QWidget):
         for name in self._largest_terms():
             lines[name] = [step.terms.get(name, math.nan) for step in self._steps]
         shown = [v for values in lines.values() for v in values if math.isfinite(v) and v > 0]
-        if not shown:
+        totals = [v for v in lines["energy"] if math.isfinite(v) and v > 0]
+        if not totals:
             return
-        high = max(shown)
-        low = max(min(shown), _LEAST_SHARE * high)
+        high, low = max(shown), max(min(shown), _LEAST_SHARE * min(totals))
         scale = _Axes(area, self._steps, low, high)
         self._draw_axes(painter, area, low, high)
         x = area.right()

@@ -14,11 +14,11 @@ from engine.compare.plan import Plan
 from engine.compare.report import Compared, Row, row_of, summary_of, write_rows, write_summary
 from engine.compare.runner import compare_frames
 from engine.compare.selection import chosen_frames, n_chosen
-from engine.compare.sheet import SheetPainter
+from engine.compare.sheet import SheetPainter, fitted_into
 from engine.compare.side_fit import Step
 from engine.compare.sides import Side
 from engine.errors import CaptureError
-from engine.io.image import save_png
+from engine.io.image import ImageSource, save_png
 from engine.io.recorder import VideoRecorder
 from engine.io.source import Source
 from engine.render.overlay import OverlayPainter
@@ -48,7 +48,8 @@ def write_comparison(plan: Plan, out: Path, *, as_json: bool) -> None:
         for side in sides:
             stack.callback(side.close)
         painter = stack.enter_context(OverlayPainter(plan.model))
-        files = stack.enter_context(_Files(out, plan, painter))
+        each = isinstance(source, ImageSource)
+        files = stack.enter_context(_Files(out, plan, painter, picture_of_each=each))
         lines = _Lines(n_chosen(source, plan.every, at_most))
         frames = chosen_frames(source, plan.every, at_most)
         compared = compare_frames(frames, sides, MeshDifference(plan.model), lines.step)
@@ -102,12 +103,15 @@ def _nothing(plan: Plan, source: Source, rows: list[Row]) -> str:
 class _Files:
     """Film and picture grow with the frames; the rows are written at the end, whatever ends it."""
 
-    def __init__(self, out: Path, plan: Plan, painter: OverlayPainter) -> None:
-        self._out = out
+    def __init__(
+        self, out: Path, plan: Plan, painter: OverlayPainter, *, picture_of_each: bool
+    ) -> None:
+        """picture_of_each: of every frame; else of the one where the methods differ most."""
+        self._out, self._picture_of_each = out, picture_of_each
         self._sheets = SheetPainter(painter, plan.methods, offline=plan.offline, top_mm=plan.top_mm)
         self._stack = ExitStack()
         self._recorder: VideoRecorder | None = None
-        self._size: tuple[int, ...] = ()
+        self._size = (0, 0)  # of the film: width, height px
         self._largest_mm = -1.0
         self.rows: list[Row] = []
         self.names: list[str] = []
@@ -124,23 +128,26 @@ class _Files:
             compared.frame, compared.left, compared.right, compared.difference
         )
         self._film(sheet, compared.frame.t_ns)
-        if compared.difference is not None:
+        if self._picture_of_each:
+            self._save(f"compare_{compared.frame.index:04}.png", sheet)
+        elif compared.difference is not None:
             mean_mm = compared.difference.aligned.mean
-            if mean_mm > self._largest_mm:  # the picture shows where they differ most
+            if mean_mm > self._largest_mm:
                 self._largest_mm = mean_mm
-                save_png(self._out / PICTURE, sheet)
-                self._note(PICTURE)
+                self._save(PICTURE, sheet)
+
+    def _save(self, name: str, sheet: U8) -> None:
+        save_png(self._out / name, sheet)
+        self._note(name)
 
     def _film(self, sheet: U8, t_ns: int) -> None:
         if self._recorder is None:
             height, width = sheet.shape[:2]
-            self._recorder = self._stack.enter_context(
-                VideoRecorder(self._out / FILM, width, height)
-            )
-            self._size = sheet.shape
+            recorder = VideoRecorder(self._out / FILM, width, height)
+            self._recorder = self._stack.enter_context(recorder)
+            self._size = (width, height)
             self._note(FILM)
-        if sheet.shape == self._size:  # a folder's pictures may be of several sizes
-            self._recorder.write(sheet, t_ns)
+        self._recorder.write(fitted_into(sheet, self._size), t_ns)
 
     def _note(self, name: str) -> None:
         if name not in self.names:

@@ -24,9 +24,9 @@ def compare_frames(
         on_step: told how far an offline side is with the frame.
     Raises: EngineError: if the source or a side fails altogether.
     """
-    offline_first = sorted(sides, key=lambda side: not side.offline)
+    live_first = sorted(sides, key=lambda side: side.offline)
     for frame in frames:
-        for side in offline_first:  # it computes elsewhere while the other computes here
+        for side in live_first:  # it is timed before another process computes beside it
             side.submit(frame)
         left, right = (_wait(side, on_step) for side in sides)
         both = None

@@ -10,9 +10,9 @@ from engine.render.colour_scale import scale_bar, scale_colours
 from engine.render.overlay import OverlayPainter
 from engine.types import U8, Frame
 
-__all__ = ["PAIR_TITLE", "SheetPainter"]
+__all__ = ["SheetPainter", "fitted_into"]
 
-PAIR_TITLE = "Distance"
+_DISTANCE = "Distance"
 _PANEL_PX = (420, 720)
 """Least and greatest width: panels of other frames are scaled, so that text can be read."""
 _BACKGROUND_RGB = (27, 29, 33)
@@ -55,9 +55,9 @@ class SheetPainter:
             label = timing_label(side, offline=self._offline[at])
             sheet.write(at, self._methods[at], label, _facts(side))
         if difference is None:
-            sheet.write(2, PAIR_TITLE, "", "nothing to compare")
+            sheet.write(2, _DISTANCE, "", "nothing to compare")
         else:
-            sheet.write_scale(2, PAIR_TITLE, difference, self._top_mm)
+            sheet.write_scale(2, _DISTANCE, difference, self._top_mm)
         return sheet.picture()
 
     def _overlay(self, frame: Frame, side: SideFit) -> U8:
@@ -68,6 +68,24 @@ class SheetPainter:
             return self._painter.paint(frame.image, ())
         colours = scale_colours(difference.aligned_mm, self._top_mm)
         return self._painter.paint(frame.image, (side.fit,), opacity=1.0, colours=colours)
+
+
+def fitted_into(sheet: U8, size: tuple[int, int]) -> U8:
+    """A sheet on a film of another size, as large as it may be, in the middle.
+
+    Args:
+        size: width, height px of the film.
+    """
+    height, width = sheet.shape[:2]
+    if (width, height) == size:
+        return sheet
+    scale = min(size[0] / width, size[1] / height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    film: U8 = np.full((size[1], size[0], 3), _BACKGROUND_RGB, np.uint8)
+    x, y = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    film[y : y + inner[1], x : x + inner[0]] = cv2.resize(sheet, inner, interpolation=how)
+    return film
 
 
 def _facts(side: SideFit) -> str:

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import engine.compare.plan
 import engine.compare.ways
 import engine.head_choice
 import engine.pipeline
 from app.__main__ import main
 from engine.types import Frame, Reconstruction
 from tests.bad_files import gradient
-from tests.live_fakes import FakeFitter, triangle_head, triangle_model
+from tests.compare_fakes import moved_head
+from tests.live_fakes import FakeFitter, FakeSource, triangle_head, triangle_model
 
 pytestmark = pytest.mark.gl
 
@@ -57,11 +59,11 @@ def n2f(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Three pictures; the second is black."""
+    """Three pictures; the second is black, the third higher than the others."""
     folder = tmp_path / "photos"
     folder.mkdir()
-    for name, factor in (("1", 1), ("2", 0), ("3", 1)):
-        Image.fromarray(factor * gradient(360, 480)).save(folder / f"{name}.png")
+    for name, factor, height in (("1", 1, 360), ("2", 0, 360), ("3", 1, 500)):
+        Image.fromarray(factor * gradient(height, 480)).save(folder / f"{name}.png")
     return folder
 
 
@@ -69,7 +71,8 @@ def test_film_picture_rows_and_summary_are_written(n2f: Run, photos: Path, tmp_p
     out = tmp_path / "out"
     code, stdout, stderr = n2f(photos, *TWO, "--out", out)
     assert code == 0
-    names = ["compare.mp4", "compare.png", "differences.csv", "summary.json"]
+    pictures = [f"compare_{index:04}.png" for index in range(3)]
+    names = ["compare.mp4", *pictures, "differences.csv", "summary.json"]
     assert sorted(stdout.split()) == [str(out / name) for name in names]
     assert sorted(path.name for path in out.iterdir()) == names
     assert "2 of 3 frames compared" in stderr
@@ -84,7 +87,7 @@ def test_film_picture_rows_and_summary_are_written(n2f: Run, photos: Path, tmp_p
 
 def test_the_sheet_has_three_panels_and_a_legend(n2f: Run, photos: Path, tmp_path: Path):
     n2f(photos, *TWO, "--out", tmp_path / "out")
-    sheet = np.asarray(Image.open(tmp_path / "out" / "compare.png"))
+    sheet = np.asarray(Image.open(tmp_path / "out" / "compare_0000.png"))
     assert sheet.shape[1] == 3 * 480 + 2 * 4
     assert sheet.shape[0] > 360
     photo = gradient(360, 480)
@@ -97,7 +100,35 @@ def test_the_sheet_has_three_panels_and_a_legend(n2f: Run, photos: Path, tmp_pat
     assert np.abs(middles[1] - middles[2]).max() > 20
     assert (np.abs(sheet[360:].astype(int) - [253, 231, 37]).sum(axis=2) < 30).any()
     with av.open(str(tmp_path / "out" / "compare.mp4")) as film:
-        assert len(list(film.decode(video=0))) == 3
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert [frame.shape for frame in frames] == [sheet.shape] * 3
+    assert frames[2][:, :20].std() < 3  # the higher one is made to fit, with room beside it
+
+
+def test_a_clip_gets_the_picture_where_methods_differ_most(
+    n2f: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Differing(FakeReconstructor):
+        """Its head has one corner elsewhere in frame 2 on one of the sides."""
+
+        def __init__(self, *args: object, method: str, **kwargs: object) -> None:
+            super().__init__()
+            self._moves = method == "rgb"
+
+        def run_all(self, frame: Frame) -> list[Reconstruction]:
+            away = self._moves and frame.index == 2
+            return [moved_head(frame) if away else triangle_head(frame)]
+
+    source = FakeSource(4)
+    monkeypatch.setattr(engine.compare.plan, "open_source", lambda spec, model: source)
+    monkeypatch.setattr(engine.pipeline, "Reconstructor", Differing)
+    code, _, _ = n2f("clip.mp4", *TWO, "--out", tmp_path / "out")
+    assert code == 0
+    assert source.closed_in is not None
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["largest_aligned_mean_mm"] > 0.3 > summary["median_aligned_mean_mm"]
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["compare.mp4", "compare.png", "differences.csv", "summary.json"]
 
 
 def test_json_goes_to_stdout_alone(n2f: Run, photos: Path, tmp_path: Path):
