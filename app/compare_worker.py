@@ -136,7 +136,7 @@ class _Turns:
         if self._bytes > MAX_BYTES:
             raise CaptureError(
                 f"{len(self._frames) + 1} frames of this size take more than "
-                f"{MAX_BYTES / 1e9:g} GB; compare fewer: --frames {len(self._frames) // 2 or 1}"
+                f"{MAX_BYTES / 1e9:g} GB; compare fewer: --frames {max(len(self._frames), 1)}"
             )
         self._frames.append(frame)
         for pending in self._pending:

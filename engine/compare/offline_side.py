@@ -60,11 +60,6 @@ class OfflineSide:
         """Readable when `take` has something from the process; None while there is none."""
         return self._pipe
 
-    @property
-    def has_ready(self) -> bool:
-        """Whether `take` has something from the cache."""
-        return self._ready is not None
-
     def submit(self, frame: Frame) -> None:
         """Look in the cache, else send the frame to the process."""
         self._frame = frame
