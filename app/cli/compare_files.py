@@ -54,10 +54,12 @@ def write_comparison(plan: Plan, out: Path, *, as_json: bool) -> None:
         frames = chosen_frames(source, plan.every, at_most)
         compared = compare_frames(frames, sides, MeshDifference(plan.model), lines.step)
         stopped = _write_all(compared, files, lines)
-        if not files.n_compared and not stopped:
-            raise CaptureError(_nothing(plan, source, files.rows))
+    if problem := getattr(source, "problem", None):  # of a film that is cut off or damaged
+        typer.echo(problem, err=True)
     summary = summary_of(files.rows, plan.methods, plan.settings(), stopped=stopped)
     write_summary(out / SUMMARY, summary)
+    if not files.n_compared and not stopped:
+        raise CaptureError(_nothing(plan, source, files.rows))
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False))
     else:
@@ -158,10 +160,10 @@ class _Files:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._stack.__exit__(*raised)
         if self.rows:
             write_rows(self._out / ROWS, self.rows)
             self._note(ROWS)
-        self._stack.__exit__(*raised)
 
 
 class _Lines:
