@@ -30,6 +30,7 @@ from app.scrub_bar import Mark, ScrubBar
 from app.side_panel import SidePanel
 from app.wipe_widget import WipeSide, WipeWidget
 from engine.compare.side_fit import SideFit, time_text
+from engine.compare.zoom import FaceWindow, zoomed
 from engine.render.colour_scale import scale_colours
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import U8, Reconstruction
@@ -46,6 +47,8 @@ MODES = (
 _PLAY_MS = (30, 500)
 """Shortest and longest time that a frame is shown: what is compared may be seconds apart."""
 _SPLIT_STEP = 0.05
+_ZOOMED_PX = 900
+"""Sides of the picture of a face alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class CompareWindow(QMainWindow):
         super().__init__()
         self._board, self._labels, self._want, self._closed = board, labels, want, closed
         self.position = 0
+        self._window = FaceWindow()
         self.setWindowTitle(f"n2fnet: {labels.methods[0]} and {labels.methods[1]}")
         self.resize(1120, 900)
         self.setMinimumSize(560, 480)
@@ -145,12 +149,22 @@ class CompareWindow(QMainWindow):
         colours = None
         if self.error_action.isChecked() and spot.difference is not None:
             colours = scale_colours(spot.difference.aligned_mm, self._labels.top_mm)
-        left, right = (WipeSide(_faces(fit), colours) for fit in spot.fits)
-        self.canvas.show_pair(spot.frame.image, left, right)
+        image, heads = self._seen(spot)
+        left, right = (WipeSide(faces, colours) for faces in heads)
+        self.canvas.show_pair(image, left, right)
         for panel, fit, steps in zip(self.panels, spot.fits, spot.steps, strict=True):
             panel.show_side(fit, steps)
         self.distance.setText(_distance_text(spot))
         self._show_graph(spot)
+
+    def _seen(self, spot: Spot) -> tuple[U8, list[tuple[Reconstruction, ...]]]:
+        """The frame or, on request, the face alone; and the heads of both sides in it."""
+        heads = [_faces(fit) for fit in spot.fits]
+        square = self._window.follow([head for faces in heads for head in faces])
+        if not self.zoom_action.isChecked() or square is None:
+            return spot.frame.image, heads
+        shown = [zoomed(spot.frame.image, faces, square, _ZOOMED_PX) for faces in heads]
+        return shown[LEFT][0], [tuple(faces) for _, faces in shown]
 
     def _show_graph(self, spot: Spot) -> None:
         """Of the first offline side, which with one such side is the one."""
@@ -222,8 +236,9 @@ class CompareWindow(QMainWindow):
             action.setChecked(mode is self.canvas.mode)
         bar.addSeparator()
         self.error_action = self._toggle("Error map", "E", self._show_errors)
+        self.zoom_action = self._toggle("Zoom", "Z", lambda on: self.refresh())
         self.play_action = self._toggle("Play", "Space", self._set_playing)
-        bar.addActions([self.error_action, self.play_action])
+        bar.addActions([self.error_action, self.zoom_action, self.play_action])
         for keys, step in (("Left", -1), ("Right", 1)):
             self._add_shortcut(keys, lambda step=step: self.go(self.position + step))
         for keys, way in (("[", -_SPLIT_STEP), ("]", _SPLIT_STEP)):

@@ -60,6 +60,11 @@ class WipeWidget(QOpenGLWidget):
         """Pairs that reached the screen."""
         self.setCursor(Qt.CursorShape.SplitHCursor)
 
+    @property
+    def shown(self) -> U8 | None:
+        """The picture under the heads."""
+        return self._image
+
     def show_pair(self, image: U8 | None, left: WipeSide, right: WipeSide) -> None:
         """Draw this from now on. image: (H, W, 3) RGB that both were fitted to; None: nothing."""
         self._image, self._sides = image, (left, right)

@@ -59,6 +59,9 @@ def compare(
     scale_mm: Annotated[
         float, typer.Option(min=0.01, help="Where the colours of the error map end, mm.")
     ] = 5.0,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="With --out: show whole frames, not only the face.")
+    ] = False,
     cache: Annotated[
         bool, typer.Option(help="Keep fits of offline methods, and take those that were kept.")
     ] = True,
@@ -80,7 +83,7 @@ def compare(
         raise typer.BadParameter("--screenshot is of the window, which --out does without")
     plan = _plan(
         source, methods, model, normals, n2fnet, _fitting(optimizer, iters), frames, every,
-        scale_mm, cached=cache,
+        scale_mm, whole=whole, cached=cache,
     )  # fmt: skip
     if out is not None:
         from app.cli.compare_files import write_comparison
@@ -103,6 +106,7 @@ def _plan(
     every: int | None,
     scale_mm: float,
     *,
+    whole: bool,
     cached: bool,
 ) -> "Plan":
     """Checked: what is wrong with a method is told before anything is opened."""
@@ -120,7 +124,7 @@ def _plan(
     if fitting is not None and not any(is_offline(setup.method) for setup in setups):
         raise typer.BadParameter("--optimizer and --iters are of pixel3dmm, which is not compared")
     left, right = setups
-    plan = Plan(source, (left, right), head, network, every, frames, scale_mm, cached)
+    plan = Plan(source, (left, right), head, network, every, frames, scale_mm, whole, cached)
     check_plan(plan)
     return plan
 

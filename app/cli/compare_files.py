@@ -110,7 +110,9 @@ class _Files:
     ) -> None:
         """picture_of_each: of every frame; else of the one where the methods differ most."""
         self._out, self._picture_of_each = out, picture_of_each
-        self._sheets = SheetPainter(painter, plan.methods, offline=plan.offline, top_mm=plan.top_mm)
+        self._sheets = SheetPainter(
+            painter, plan.methods, offline=plan.offline, top_mm=plan.top_mm, whole=plan.whole
+        )
         self._stack = ExitStack()
         self._recorder: VideoRecorder | None = None
         self._size = (0, 0)  # of the film: width, height px

@@ -44,6 +44,7 @@ class Plan:
     every: int | None = None  # as for `chosen_frames`
     at_most: int | None = None  # same
     top_mm: float = 5.0  # where the error map's colours end
+    whole: bool = False  # films and pictures show whole frames, not only the face
     cached: bool = True  # fits of offline methods are kept and looked up
 
     @property

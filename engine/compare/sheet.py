@@ -6,15 +6,18 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engine.compare.difference import Difference
 from engine.compare.side_fit import SideFit, normal_text, timing_label
+from engine.compare.zoom import FaceWindow, zoomed
 from engine.render.colour_scale import scale_bar, scale_colours
 from engine.render.overlay import OverlayPainter
-from engine.types import U8, Frame
+from engine.types import U8, Frame, Reconstruction
 
 __all__ = ["SheetPainter", "fitted_into"]
 
 _DISTANCE = "Distance"
 _PANEL_PX = (420, 720)
 """Least and greatest width: panels of other frames are scaled, so that text can be read."""
+_FACE_PX = 540
+"""Sides of a panel that shows the face alone."""
 _BACKGROUND_RGB = (27, 29, 33)
 _TITLE_RGB, _TEXT_RGB, _DIM_RGB = (240, 240, 240), (196, 200, 206), (139, 144, 152)
 _GAP_PX = 4
@@ -26,31 +29,37 @@ class SheetPainter:
     """Draws sheets without a window. Made, used and closed by one thread."""
 
     def __init__(
-        self, painter: OverlayPainter, methods: tuple[str, str], *, offline: tuple[bool, bool],
+        self,
+        painter: OverlayPainter,
+        methods: tuple[str, str],
+        *,
+        offline: tuple[bool, bool],
         top_mm: float,
-    ) -> None:  # fmt: skip
+        whole: bool = False,
+    ) -> None:
         """Args:
         painter: of the head model; the caller's.
         methods, offline: of the left and the right side.
         top_mm: where the colours of the error map end.
+        whole: show frames as they are, not only the face.
         """
         self._painter, self._methods, self._offline = painter, methods, offline
-        self._top_mm = top_mm
+        self._top_mm, self._whole = top_mm, whole
+        self._window = FaceWindow()
 
     def paint(
         self, frame: Frame, left: SideFit, right: SideFit, difference: Difference | None
     ) -> U8:
         """(H, W, 3) RGB; the error map lies on the right side's head."""
-        pictures = [self._overlay(frame, side) for side in (left, right)]
-        pictures.append(self._error_map(frame, right, difference))
-        height, width = frame.image.shape[:2]
+        image, fits = self._seen(frame, (left.fit, right.fit))
+        panels = [self._painter.paint(image, () if fit is None else (fit,)) for fit in fits]
+        panels.append(self._error_map(image, fits[1], difference))
+        height, width = image.shape[:2]
         across = min(max(width, _PANEL_PX[0]), _PANEL_PX[1])
         size = (across, max(1, round(height * across / width)))
-        how = cv2.INTER_AREA if across < width else cv2.INTER_LINEAR
-        panels = [cv2.resize(picture, size, interpolation=how) for picture in pictures]
         sheet = _Sheet(size, len(panels))
         for at, panel in enumerate(panels):
-            sheet.put(at, panel.astype(np.uint8, copy=False))
+            sheet.put(at, _resized(panel, size))
         for at, side in enumerate((left, right)):
             label = timing_label(side, offline=self._offline[at])
             sheet.write(at, self._methods[at], label, _facts(side))
@@ -60,32 +69,51 @@ class SheetPainter:
             sheet.write_scale(2, _DISTANCE, difference, self._top_mm)
         return sheet.picture()
 
-    def _overlay(self, frame: Frame, side: SideFit) -> U8:
-        return self._painter.paint(frame.image, () if side.fit is None else (side.fit,))
+    def _seen(
+        self, frame: Frame, fits: tuple[Reconstruction | None, Reconstruction | None]
+    ) -> tuple[U8, list[Reconstruction | None]]:
+        """The picture that panels show, and the heads in it."""
+        if self._whole:
+            return frame.image, list(fits)
+        square = self._window.follow([fit for fit in fits if fit is not None])
+        if square is None:
+            return fitted_into(frame.image, (_FACE_PX, _FACE_PX)), [None, None]
+        shown: list[Reconstruction | None] = []
+        for fit in fits:
+            image, moved = zoomed(frame.image, [] if fit is None else [fit], square, _FACE_PX)
+            shown.append(moved[0] if moved else None)
+        return image, shown
 
-    def _error_map(self, frame: Frame, side: SideFit, difference: Difference | None) -> U8:
-        if side.fit is None or difference is None:
-            return self._painter.paint(frame.image, ())
+    def _error_map(
+        self, image: U8, fit: Reconstruction | None, difference: Difference | None
+    ) -> U8:
+        if fit is None or difference is None:
+            return self._painter.paint(image, ())
         colours = scale_colours(difference.aligned_mm, self._top_mm)
-        return self._painter.paint(frame.image, (side.fit,), opacity=1.0, colours=colours)
+        return self._painter.paint(image, (fit,), opacity=1.0, colours=colours)
 
 
-def fitted_into(sheet: U8, size: tuple[int, int]) -> U8:
-    """A sheet on a film of another size, as large as it may be, in the middle.
+def fitted_into(picture: U8, size: tuple[int, int]) -> U8:
+    """A picture within another size, as large as it may be, in the middle.
 
     Args:
-        size: width, height px of the film.
+        size: width, height px.
     """
-    height, width = sheet.shape[:2]
+    height, width = picture.shape[:2]
     if (width, height) == size:
-        return sheet
+        return picture
     scale = min(size[0] / width, size[1] / height)
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
-    film: U8 = np.full((size[1], size[0], 3), _BACKGROUND_RGB, np.uint8)
+    framed: U8 = np.full((size[1], size[0], 3), _BACKGROUND_RGB, np.uint8)
     x, y = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-    film[y : y + inner[1], x : x + inner[0]] = cv2.resize(sheet, inner, interpolation=how)
-    return film
+    framed[y : y + inner[1], x : x + inner[0]] = _resized(picture, inner)
+    return framed
+
+
+def _resized(image: U8, size: tuple[int, int]) -> U8:
+    how = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_LINEAR
+    resized: U8 = cv2.resize(image, size, interpolation=how).astype(np.uint8, copy=False)
+    return resized
 
 
 def _facts(side: SideFit) -> str:

@@ -26,7 +26,7 @@ from tests.compare_fakes import (
     steps,
     told_steps,
 )
-from tests.live_fakes import FakeFitter, FakeSource, grey_frame, triangle_head, triangle_model
+from tests.live_fakes import SIZE, FakeFitter, FakeSource, grey_frame, triangle_head, triangle_model
 
 pytestmark = [pytest.mark.gui, pytest.mark.gl]
 
@@ -131,6 +131,12 @@ def test_keys_go_through_frames_modes_and_the_error_map(qtbot: QtBot, open_sessi
     assert not window.legend.isHidden()
     qtbot.keyClick(window, Qt.Key.Key_E)
     assert window.legend.isHidden()
+    whole = window.canvas.shown
+    qtbot.keyClick(window, Qt.Key.Key_Z)
+    assert whole.shape == (SIZE[1], SIZE[0], 3)
+    assert window.canvas.shown.shape == (900, 900, 3)
+    qtbot.keyClick(window, Qt.Key.Key_Z)
+    assert window.canvas.shown.shape == whole.shape
     qtbot.keyClick(window, Qt.Key.Key_Space)
     wait_for(qtbot, lambda: window.position == 2)
     wait_for(qtbot, lambda: window.position == 0)

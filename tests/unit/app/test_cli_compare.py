@@ -86,7 +86,7 @@ def test_film_picture_rows_and_summary_are_written(n2f: Run, photos: Path, tmp_p
 
 
 def test_the_sheet_has_three_panels_and_a_legend(n2f: Run, photos: Path, tmp_path: Path):
-    n2f(photos, *TWO, "--out", tmp_path / "out")
+    n2f(photos, *TWO, "--out", tmp_path / "out", "--whole")
     sheet = np.asarray(Image.open(tmp_path / "out" / "compare_0000.png"))
     assert sheet.shape[1] == 3 * 480 + 2 * 4
     assert sheet.shape[0] > 360
@@ -103,6 +103,13 @@ def test_the_sheet_has_three_panels_and_a_legend(n2f: Run, photos: Path, tmp_pat
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     assert [frame.shape for frame in frames] == [sheet.shape] * 3
     assert frames[2][:, :20].std() < 3  # the higher one is made to fit, with room beside it
+
+
+def test_sheets_show_the_face_unless_asked_for_whole_frames(n2f: Run, photos: Path, tmp_path: Path):
+    n2f(photos, *TWO, "--out", tmp_path / "out")
+    for index in range(3):  # the second, without a face, is shown where the first one's was
+        with Image.open(tmp_path / "out" / f"compare_{index:04}.png") as sheet:
+            assert sheet.width == 3 * 540 + 2 * 4
 
 
 def test_a_clip_gets_the_picture_where_methods_differ_most(
