@@ -80,6 +80,7 @@ class CompareWindow(QMainWindow):
         self._board, self._labels, self._want, self._closed = board, labels, want, closed
         self.position = 0
         self._window = FaceWindow()
+        self._drawn: tuple[object, ...] = ()
         self.setWindowTitle(f"n2fnet: {labels.methods[0]} and {labels.methods[1]}")
         self.resize(1120, 900)
         self.setMinimumSize(560, 480)
@@ -146,16 +147,29 @@ class CompareWindow(QMainWindow):
         super().closeEvent(event)
 
     def _show_spot(self, spot: Spot) -> None:
+        self._draw(spot)
+        for panel, fit, steps in zip(self.panels, spot.fits, spot.steps, strict=True):
+            panel.show_side(fit, steps)
+        self.distance.setText(_distance_text(spot))
+        self._show_graph(spot)
+
+    def _draw(self, spot: Spot) -> None:
+        """Only what is not on the screen yet: drawing takes time from those who compute."""
+        shown = (
+            spot.frame,
+            *spot.fits,
+            self.error_action.isChecked(),
+            self.zoom_action.isChecked(),
+        )
+        if shown == self._drawn:
+            return
+        self._drawn = shown
         colours = None
         if self.error_action.isChecked() and spot.difference is not None:
             colours = scale_colours(spot.difference.aligned_mm, self._labels.top_mm)
         image, heads = self._seen(spot)
         left, right = (WipeSide(faces, colours) for faces in heads)
         self.canvas.show_pair(image, left, right)
-        for panel, fit, steps in zip(self.panels, spot.fits, spot.steps, strict=True):
-            panel.show_side(fit, steps)
-        self.distance.setText(_distance_text(spot))
-        self._show_graph(spot)
 
     def _seen(self, spot: Spot) -> tuple[U8, list[tuple[Reconstruction, ...]]]:
         """The frame or, on request, the face alone; and the heads of both sides in it."""

@@ -116,7 +116,11 @@ def make_offline_fitter(setup: SideSetup, on_step: OnStep) -> Fitter:
     if normals is None:
         raise EngineError(f"{setup.method} needs a normal network; leave --normals none away")
     fitter: Fitter = OptimisingReconstructor(
-        model, normals=normals, settings=setup.fitting or FitSettings(), on_progress=on_step
+        model,
+        normals=normals,
+        settings=setup.fitting or FitSettings(),
+        tracking=False,  # a fit may be kept when it depends on its frame alone
+        on_progress=on_step,
     )
     return fitter
 
