@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import ModelOption, N2FNetOption, NormalsOption
+from app.cli.options import (
+    InitOption,
+    ItersOption,
+    ModelOption,
+    N2FNetOption,
+    NormalsOption,
+    OptimizerOption,
+)
 
 if TYPE_CHECKING:
     from engine.fitting.settings import FitSettings
@@ -50,12 +57,9 @@ def compare(
     model: ModelOption = None,
     normals: NormalsOption = None,
     n2fnet: N2FNetOption = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help="Of pixel3dmm: adam or gn. Default: adam.")
-    ] = None,
-    iters: Annotated[
-        int | None, typer.Option(min=1, help="Iterations of adam, steps of gn. Default: 800, 20.")
-    ] = None,
+    optimizer: OptimizerOption = None,
+    init: InitOption = None,
+    iters: ItersOption = None,
     scale_mm: Annotated[
         float, typer.Option(min=0.01, help="Where the colours of the error map end, mm.")
     ] = 5.0,
@@ -82,7 +86,7 @@ def compare(
     if out is not None and screenshot is not None:
         raise typer.BadParameter("--screenshot is of the window, which --out does without")
     plan = _plan(
-        source, methods, model, normals, n2fnet, _fitting(optimizer, iters), frames, every,
+        source, methods, model, normals, n2fnet, _fitting(optimizer, init, iters), frames, every,
         scale_mm, whole=whole, cached=cache,
     )  # fmt: skip
     if out is not None:
@@ -122,7 +126,9 @@ def _plan(
         typer.echo(f"{asked[0]} cannot be used: {reason}", err=True)
         setups = [SideSetup(name, model, normals, n2fnet) for name in WITHOUT_OFFLINE]
     if fitting is not None and not any(is_offline(setup.method) for setup in setups):
-        raise typer.BadParameter("--optimizer and --iters are of pixel3dmm, which is not compared")
+        raise typer.BadParameter(
+            "--optimizer, --init and --iters are of pixel3dmm, not compared here"
+        )
     left, right = setups
     plan = Plan(source, (left, right), head, network, every, frames, scale_mm, whole, cached)
     check_plan(plan)
@@ -143,21 +149,15 @@ def _two(listed: str) -> tuple[str, str]:
     return names[0], names[1]
 
 
-def _fitting(optimizer: str | None, iters: int | None) -> "FitSettings | None":
+def _fitting(optimizer: str | None, init: str | None, iters: int | None) -> "FitSettings | None":
     """The optimiser's settings; None where nothing is asked for."""
-    if optimizer is None and iters is None:
+    given = {"optimizer": optimizer, "init": init, "iters": iters}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
         return None
-    from dataclasses import replace
-
     from engine.fitting.settings import FitSettings
 
-    settings = FitSettings()
     try:
-        if optimizer is not None:
-            settings = replace(settings, optimizer=optimizer)
+        return FitSettings(**given)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    if iters is not None:
-        name = "iters" if settings.optimizer == "adam" else "gn_steps"
-        settings = replace(settings, **{name: iters})
-    return settings

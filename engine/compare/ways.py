@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ from engine.compare.side_fit import StepLike
 from engine.errors import EngineError
 from engine.flame.model import HeadModel
 from engine.head_choice import chosen_head_model
-from engine.methods import DEFAULT, METHODS, network_identity, obstacle
+from engine.methods import METHODS, network_identity, obstacle
 from engine.normal_choice import NormalChoice, choose_normals
 from engine.stages.normal_estimator import NormalEstimator
 from engine.video_fit import Fitter
@@ -32,9 +32,11 @@ __all__ = [
     "why_not",
 ]
 
-OFFLINE: Final = ("pixel3dmm",)
+COMPARED: Final = tuple(METHODS)
+OFFLINE: Final = tuple(name for name, method in METHODS.items() if method.optimised)
 """Methods that take seconds for a frame, and torch: they run in a process of their own."""
-COMPARED: Final = tuple(dict.fromkeys((*METHODS, *OFFLINE)))
+_START: Final = "n2fnet"
+"""What an optimiser begins with that does not begin with the mean head; the shipped network."""
 OnStep = Callable[[StepLike, int], bool]
 """Told an optimiser's steps and how many there will be; False ends the fit."""
 
@@ -70,7 +72,7 @@ def why_not(setup: SideSetup, model: HeadModel, normals: NormalChoice) -> str:
     if find_spec("torch") is None:
         return "torch is not installed; scripts/setup.sh dev installs it"
     if setup.fitting is not None and setup.fitting.init == "n2fnet":
-        return obstacle(DEFAULT, model, setup.n2fnet, no_normals)
+        return obstacle(_START, model, None, no_normals)
     return ""
 
 
@@ -79,7 +81,7 @@ def identity_of(setup: SideSetup, model: HeadModel, normals: NormalChoice) -> st
     from engine.fitting.settings import FitSettings
 
     settings = setup.fitting or FitSettings()
-    network = network_identity(DEFAULT, setup.n2fnet) if settings.init == "n2fnet" else ""
+    network = network_identity(_START, None) if settings.init == "n2fnet" else ""
     parts = (setup.method, settings.digest(), model.model_id, normals.identity, network)
     return "|".join((*parts, program_version(), _source_of_fitting()))
 
@@ -108,6 +110,7 @@ def make_offline_fitter(setup: SideSetup, on_step: OnStep) -> Fitter:
 
     Raises: EngineError: if something cannot be loaded.
     """
+    from engine.fitting.device import best_device
     from engine.fitting.reconstructor import OptimisingReconstructor
     from engine.fitting.settings import FitSettings
 
@@ -118,7 +121,7 @@ def make_offline_fitter(setup: SideSetup, on_step: OnStep) -> Fitter:
     fitter: Fitter = OptimisingReconstructor(
         model,
         normals=normals,
-        settings=setup.fitting or FitSettings(),
+        settings=replace(setup.fitting or FitSettings(), device=best_device()),
         tracking=False,  # a fit may be kept when it depends on its frame alone
         on_progress=on_step,
     )
