@@ -15,9 +15,8 @@ from app.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from engine.fitting.settings import FitSettings
-
     from engine.compare.plan import Plan
+    from engine.fitting.settings import FitSettings
 
 __all__ = ["compare"]
 
