@@ -9,6 +9,7 @@ __all__ = [
     "InitOption",
     "ItersOption",
     "MethodOption",
+    "MethodOrPeerOption",
     "ModelOption",
     "N2FNetOption",
     "NormalsOption",
@@ -37,6 +38,15 @@ MethodOption = Annotated[
         help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
         "landmarks-refined, landmarks, or, not live, pixel3dmm. Default: n2fnet-refined where it "
         "can be used.",
+    ),
+]
+
+MethodOrPeerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
+        "landmarks-refined or landmarks; or by a peer with a checkpoint of yours: deca, emoca, "
+        "smirk, sheap or mica. Default: n2fnet-refined where it can be used.",
     ),
 ]
 
