@@ -1,12 +1,13 @@
 """Reconstructor: frame in, fitted heads out. The same object serves window, batch and benchmark."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from engine.face_fit import FaceFollower, FaceSight
+from engine.face_fit import FaceFit, FaceFollower, FaceSight
 from engine.flame.landmarks import landmarks68
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
@@ -19,7 +20,7 @@ from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
 
-__all__ = ["Reconstructor", "SeenFrame", "camera_of", "yaw_of"]
+__all__ = ["Reconstructor", "SeenFrame", "camera_of", "reconstruction", "yaw_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +50,7 @@ class Reconstructor:
         tracking: bool = True,
         normals: NormalEstimator | None = None,
         weights: Path | None = None,
+        others: Mapping[str, Callable[[], FaceFollower]] | None = None,
     ) -> None:
         """Load what the method needs.
 
@@ -59,6 +61,7 @@ class Reconstructor:
             normals: sees the normals that fits use, or are compared with; the caller's, who may
                 share it with others on the same thread.
             weights: N2FNet's ONNX file; None: the shipped one.
+            others: what makes followers of methods that other parts of the program know, by name.
         Raises: ValueError: for a method that does not exist, or needs normals where there are none.
             AssetError, ModelContractError, ProviderError: if the method's network cannot be used.
         """
@@ -68,7 +71,7 @@ class Reconstructor:
         self._cropper = FaceCropper(CropConfig(n_faces=n_faces, tracking=tracking))
         self._faces: dict[int, _Face] = {}
         self._normals = _Normals(model, normals) if normals is not None else None
-        self._followers = Followers(model, weights, tracking=tracking)
+        self._followers = Followers(model, weights, tracking=tracking, others=others)
         self._has_normals = normals is not None
         self.use(method)
 
@@ -121,7 +124,7 @@ class Reconstructor:
                 face.reset()
             face.seen_ns = frame.t_ns
             fits.append(
-                face.reconstruct(FaceSight(crop, seen.camera, normals, frame.t_ns), frame.index, ms)
+                face.reconstruct(FaceSight(crop, seen.camera, normals, frame.t_ns), frame, ms)
             )
         # Lost faces are kept as long as their ids may come back.
         self._faces = {i: f for i, f in known.items() if abs(frame.t_ns - f.seen_ns) <= KEEP_NS}
@@ -192,7 +195,7 @@ class _Face:
     """What is known of one tracked face."""
 
     def __init__(self, model: HeadModel, normals: _Normals | None, follower: FaceFollower) -> None:
-        self._model, self._normals, self._follower = model, normals, follower
+        self._normals, self._follower = normals, follower
         self._head = PosedHead(model)
         self.seen_ns = 0
 
@@ -200,31 +203,38 @@ class _Face:
         """Forget the person."""
         self._follower.reset()
 
-    def reconstruct(self, sight: FaceSight, index: int, ms: dict[str, float]) -> Reconstruction:
-        """index: of the frame; ms: times of the stages before."""
+    def reconstruct(self, sight: FaceSight, frame: Frame, ms: dict[str, float]) -> Reconstruction:
+        """ms: times of the stages before."""
         own = StageClock()
         own.ms |= ms
-        crop, camera, seen = sight.crop, sight.camera, sight.normals
+        seen = sight.normals
         fit = self._follower.fit(sight, own)
-        with own.stage("pose"):
-            vertices = self._head.vertices(fit.params)
-        points = landmarks68(self._model, vertices, yaw_of(fit.params))
-        pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
-        found = Reconstruction(
-            frame_index=index,
-            t_ns=sight.t_ns,
-            params=fit.params,
-            camera=camera,
-            vertices=vertices,
-            crop=crop,
-            landmarks68_px=pixels.astype(np.float32),
-            landmark_rms=fit.rms,
-            quality=fit.quality * _share_quality(crop.score),
-            stage_ms=own.ms,
-        )
+        found = reconstruction(self._head, frame, sight.crop, sight.camera, fit, own)
         if self._normals is None or seen is None:
             return found
         return self._normals.compared(found, seen)
+
+
+def reconstruction(
+    head: PosedHead, frame: Frame, crop: FaceCrop, camera: Camera, fit: FaceFit, clock: StageClock
+) -> Reconstruction:
+    """A fit with what follows from it: vertices, landmarks, and whether the frame cuts the face."""
+    with clock.stage("pose"):
+        vertices = head.vertices(fit.params)
+    points = landmarks68(head.model, vertices, yaw_of(fit.params))
+    pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
+    return Reconstruction(
+        frame_index=frame.index,
+        t_ns=frame.t_ns,
+        params=fit.params,
+        camera=camera,
+        vertices=vertices,
+        crop=crop,
+        landmarks68_px=pixels.astype(np.float32),
+        landmark_rms=fit.rms,
+        quality=fit.quality * _share_quality(crop.score),
+        stage_ms=clock.ms,
+    )
 
 
 def camera_of(frame: Frame) -> Camera:

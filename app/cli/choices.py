@@ -7,11 +7,18 @@ import typer
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engine.fitting.settings import FitSettings
     from engine.flame.model import HeadModel
     from engine.normal_choice import NormalChoice
     from engine.streaming.targets import SendTarget
 
-__all__ = ["checked_exports", "checked_method", "checked_targets", "chosen_method"]
+__all__ = [
+    "checked_exports",
+    "checked_method",
+    "checked_targets",
+    "chosen_method",
+    "fit_settings",
+]
 
 
 def chosen_method(
@@ -32,13 +39,43 @@ def chosen_method(
     return asked
 
 
-def checked_method(method: str | None) -> str | None:
-    """The method, if there is one of that name."""
-    from engine.methods import METHODS
+def checked_method(method: str | None, *, live: bool = False, peers: bool = False) -> str | None:
+    """The method, if there is one of that name.
 
-    if method is not None and method not in METHODS:
-        raise typer.BadParameter(f"{method!r}; choose from: {', '.join(METHODS)}")
+    Args:
+        live: one that keeps up with a camera.
+        peers: a peer's name will do too.
+    """
+    from engine.methods import METHODS
+    from engine.peers.registry import PEERS
+
+    names = [name for name, known in METHODS.items() if not (live and known.optimised)]
+    names += list(PEERS) if peers else []
+    if method is not None and method not in names:
+        offline = "takes seconds for each frame; use n2f fit. Else " if method in METHODS else ""
+        raise typer.BadParameter(f"{method!r}; {offline}choose from: {', '.join(names)}")
     return method
+
+
+def fit_settings(optimizer: str | None, init: str | None, iters: int | None) -> "FitSettings":
+    """How `pixel3dmm` optimises, on the graphics card where torch has one.
+
+    Raises: ProviderError: if torch is not installed.
+    """
+    from engine.errors import ProviderError
+
+    try:
+        from engine.fitting.device import best_device
+    except ModuleNotFoundError as error:
+        raise ProviderError("--method pixel3dmm needs torch; install n2fnet[train]") from error
+    from engine.fitting.settings import FitSettings
+
+    given = {"optimizer": optimizer, "init": init, "iters": iters}
+    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        return FitSettings(device=best_device(), **given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def checked_exports(listed: str) -> tuple[str, ...]:
