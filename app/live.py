@@ -1,8 +1,6 @@
 """Wiring of the window: head model, worker thread, mailbox, Qt. No torch on this path."""
 
 import logging
-import os
-import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +10,9 @@ from types import TracebackType
 from app.camera_watch import CameraWatch, camera_named
 from app.cli.choices import chosen_method
 from app.display import check_display
-from app.main_window import MainWindow
+from app.leaving import leave, let_signals_close
 from app.method_menu import Methods
 from app.persons import Persons
-from app.qt import QTimer
 from app.recording import RecordingDesk
 from app.session import LiveSession, Loaded, make_application
 from app.settings import SettingsStore, user_settings_dir
@@ -38,9 +35,6 @@ from engine.streaming.targets import SendTarget
 __all__ = ["LiveSettings", "Photographer", "load_parts", "run_window"]
 
 logger = logging.getLogger(__name__)
-
-_SIGNAL_CHECK_MS = 200
-"""Qt's loop runs no Python by itself: so often Python gets to see Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +90,7 @@ def run_window(settings: LiveSettings) -> int:
     if settings.screenshot is not None:
         photographer = Photographer(session, settings.screenshot, settings.screenshot_after)
         session.on_view = photographer
-    timer = _let_signals_close(session.window)
+    timer = let_signals_close(session.window)
     watch = CameraWatch(lambda cameras: _try_again(session, cameras))
     session.start(_first_request(settings, store))
     code = application.exec()
@@ -104,7 +98,7 @@ def run_window(settings: LiveSettings) -> int:
     watch.stop()
     if photographer is not None and photographer.problem is not None:
         raise photographer.problem
-    return _leave(session, code)
+    return leave(code, clean=session.stopped_clean)
 
 
 def _first_request(settings: LiveSettings, store: SettingsStore) -> Request:
@@ -179,27 +173,6 @@ def _log_instead_of_abort() -> None:
         logger.error("an error in the window", exc_info=(kind, error, trace))
 
     sys.excepthook = log
-
-
-def _let_signals_close(window: MainWindow) -> QTimer:
-    """Ctrl-C and a polite kill close the window in the usual order."""
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Python runs this anywhere, in the middle of painting too: only the timer may close.
-        signal.signal(number, lambda number, _: asked.append(number))
-    timer = QTimer()
-    timer.timeout.connect(lambda: window.close() if asked else None)
-    timer.start(_SIGNAL_CHECK_MS)
-    return timer
-
-
-def _leave(session: LiveSession, code: int) -> int:
-    if not session.stopped_clean:
-        # A driver hangs in a call that cannot be interrupted; a normal exit would wait or crash.
-        logger.warning("the source does not close; leaving it to the operating system")
-        sys.stderr.flush()
-        os._exit(code)
-    return code
 
 
 class Photographer:

@@ -1,7 +1,6 @@
 """The picture: a QOpenGLWidget that hosts engine.render. All GL is made, used and freed here."""
 
 from collections.abc import Callable
-from typing import Self
 
 import moderngl
 
@@ -10,7 +9,6 @@ from app.hud import ShownMeter
 from app.orbit import Orbit
 from app.qt import (
     QMouseEvent,
-    QOpenGLContext,
     QOpenGLWidget,
     QPointF,
     QSize,
@@ -18,6 +16,7 @@ from app.qt import (
     QWheelEvent,
     QWidget,
 )
+from app.qt_gl import attach
 from app.theme import CANVAS_RGB
 from app.view import View
 from engine.recording.shot import Stand
@@ -38,26 +37,6 @@ def trust_fade(quality: float) -> float:
     """0.12..1 that a head's opacity is multiplied by: what is doubtful should look so."""
     share = (quality - _DOUBTED) / (_TRUSTED - _DOUBTED)
     return _LEAST_FADE + (1.0 - _LEAST_FADE) * min(1.0, max(0.0, share))
-
-
-class _QtLoader:
-    """Finds GL functions through Qt, which knows its own context on GLX, EGL, WGL and CGL."""
-
-    def __init__(self, context: QOpenGLContext) -> None:
-        self._context = context
-
-    def load_opengl_function(self, name: str) -> int:
-        address = self._context.getProcAddress(name.encode())
-        return int(address) if address is not None else 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        """Qt makes contexts current, not moderngl."""
-
-    def release(self) -> None:
-        """The context is Qt's."""
 
 
 def letterbox(canvas: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -184,9 +163,7 @@ class OverlayWidget(QOpenGLWidget):
     def initializeGL(self) -> None:
         # Runs again after the widget moved to another window: everything is made anew.
         self.context().aboutToBeDestroyed.connect(self._free)
-        # Not create_context(): for a second Qt widget it falls back to GLX and fails on EGL.
-        moderngl.init_context(loader=_QtLoader(QOpenGLContext.currentContext()))
-        self._ctx = moderngl.get_context()
+        self._ctx = attach()
         self._in_software = draws_in_software(self._ctx)
         self._stale = True
 

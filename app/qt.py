@@ -2,7 +2,18 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QPoint, QPointF, QRectF, QSize, Qt, QTimer, QUrl, pyqtSignal
+from PyQt6.QtCore import (
+    QObject,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QTimer,
+    QUrl,
+    pyqtSignal,
+)
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
@@ -18,6 +29,8 @@ from PyQt6.QtGui import (
     QPainter,
     QPaintEvent,
     QPalette,
+    QPen,
+    QPolygonF,
     QResizeEvent,
     QSurfaceFormat,
     QWheelEvent,
@@ -89,11 +102,14 @@ __all__ = [
     "QPaintEvent",
     "QPainter",
     "QPalette",
+    "QPen",
     "QPlainTextEdit",
     "QPoint",
     "QPointF",
+    "QPolygonF",
     "QProgressBar",
     "QPushButton",
+    "QRect",
     "QRectF",
     "QResizeEvent",
     "QSize",

@@ -80,6 +80,7 @@ QStatusBar::item { border: 0; }
 QStatusBar QLabel { padding: 3px 8px; color: $quiet; }
 QProgressBar { border: 0; background: $Button; max-height: 3px; }
 QProgressBar::chunk { background: $Highlight; }
+QFrame#side QLabel#dim { color: $PlaceholderText; }
 QFrame#banner { background: rgba(24, 26, 30, 225); border-radius: 8px; }
 QFrame#banner[kind="error"] { background: rgba(92, 28, 28, 235); }
 QFrame#banner[kind="waiting"] { background: rgba(92, 66, 18, 235); }

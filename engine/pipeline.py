@@ -207,9 +207,9 @@ class _Face:
         """ms: times of the stages before."""
         own = StageClock()
         own.ms |= ms
-        crop, camera, seen = sight.crop, sight.camera, sight.normals
+        seen = sight.normals
         fit = self._follower.fit(sight, own)
-        found = reconstruction(self._head, frame, crop, camera, fit, own)
+        found = reconstruction(self._head, frame, sight.crop, sight.camera, fit, own)
         if self._normals is None or seen is None:
             return found
         return self._normals.compared(found, seen)

@@ -8,6 +8,7 @@ import typer
 
 from app.cli.assets import assets_app
 from app.cli.bench_live import live as bench_live
+from app.cli.compare import compare
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.export import export_app
@@ -54,6 +55,7 @@ def _for_all_commands(
 cli.command()(demo)
 cli.command()(live)
 cli.command()(fit)
+cli.command()(compare)
 cli.command()(synth)
 cli.add_typer(train_app, name="train")
 cli.add_typer(export_app, name="export")

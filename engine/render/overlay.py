@@ -45,6 +45,7 @@ def draw_overlay(
     opacity: float,
     fades: Sequence[float] | None = None,
     largest: tuple[int, int] | None = None,
+    colours: F32 | None = None,
 ) -> None:
     """Draw a frame and the heads fitted to it into the renderer's framebuffer.
 
@@ -55,6 +56,8 @@ def draw_overlay(
         opacity: 0..1 of the heads or maps.
         fades: 0..1 for each face, that its head's opacity is multiplied by; None: 1.
         largest: width, height px that the picture is wanted at; larger frames are drawn so.
+        colours: (V, 3) sRGB-encoded 0..1: heads are drawn in these, whichever RenderMode
+            mode is.
     """
     if mode is PredictionMode.ERROR:
         image, faces = paint_normal_errors(renderer, image, faces, opacity), ()
@@ -80,15 +83,18 @@ def draw_overlay(
             mode=RenderMode.LANDMARKS,
             background=image,
         )
+    drawn_from_frame = _scaling(image.shape[1] / width, image.shape[0] / height)
     for i, face in enumerate(faces):
-        drawn_from_frame = _scaling(image.shape[1] / width, image.shape[0] / height)
+        camera = Camera(drawn_from_frame @ face.camera.K, image.shape[1], image.shape[0])
+        placed = (camera, face.vertices, face.params.R, face.params.t)
+        under = image if i == 0 else renderer.read()
+        if colours is not None:
+            renderer.draw_coloured(*placed, colours=colours, background=under, opacity=opacity)
+            continue
         renderer.draw(
-            Camera(drawn_from_frame @ face.camera.K, image.shape[1], image.shape[0]),
-            face.vertices,
-            face.params.R,
-            face.params.t,
+            *placed,
             mode=mode,
-            background=image if i == 0 else renderer.read(),
+            background=under,
             opacity=opacity if fades is None else opacity * fades[i],
             landmarks_px=_moved(face.landmarks68_px, drawn_from_frame),
         )
@@ -122,9 +128,10 @@ class OverlayPainter:
         *,
         mode: RenderMode | PredictionMode = RenderMode.SHADED,
         opacity: float = DEFAULT_OPACITY,
+        colours: F32 | None = None,
     ) -> U8:
         """(H, W, 3) RGB: the image with the heads over it; args as for `draw_overlay`."""
-        draw_overlay(self._renderer, image, faces, mode=mode, opacity=opacity)
+        draw_overlay(self._renderer, image, faces, mode=mode, opacity=opacity, colours=colours)
         return self._renderer.read()
 
     def close(self) -> None:
