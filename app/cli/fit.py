@@ -67,8 +67,9 @@ def fit(
         str,
         typer.Option(
             metavar="LIST",
-            help="What to write, comma-separated: npz (always), csv, obj, glb, png (overlay), "
-            "mp4 (overlay, for videos), normals (the network's maps, as pictures).",
+            help="What to write, comma-separated: npz (always), csv, obj, ply, glb (moving head, "
+            "morph targets), arkit (52 blend shapes, as CSV), png (overlay), mp4 (overlay, for "
+            "videos), normals (the network's maps, as pictures).",
         ),
     ] = "npz",
     as_json: Annotated[

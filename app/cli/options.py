@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "InitOption",
+    "ItersOption",
     "MethodOption",
     "MethodOrPeerOption",
     "ModelOption",
     "N2FNetOption",
     "NormalsOption",
+    "OptimizerOption",
     "PackOption",
     "announced_pack",
 ]
@@ -55,6 +58,28 @@ N2FNetOption = Annotated[
         metavar="FILE",
         help="N2FNet for the head model (.onnx of n2f export n2fnet). Default: the bundled one.",
     ),
+]
+
+OptimizerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="adam|gn",
+        help="Of pixel3dmm: adam as published, or gn, Gauss-Newton on the same energy, some "
+        "ten times as fast. Default: adam.",
+    ),
+]
+
+InitOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="neutral|n2fnet",
+        help="Where pixel3dmm begins: the mean head, or what N2FNet says. Default: neutral.",
+    ),
+]
+
+ItersOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
 ]
 
 PackOption = Annotated[

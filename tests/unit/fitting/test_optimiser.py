@@ -75,7 +75,7 @@ def test_both_optimisers_go_down_the_same_energy(
     slow = adam.fit(crop_of(face), face.camera, face.normals)
     fast = quick.fit(crop_of(face), face.camera, face.normals)
     adam.close()
-    assert slow.start_energy == pytest.approx(fast.start_energy, rel=1e-3)
+    assert fast.start_energy < 1.05 * slow.start_energy  # placed on the landmarks as well
     assert fast.energy < slow.energy < slow.start_energy
     assert [point.iteration for point in slow.curve] == [0, 10, 20, 29]
     assert sum(fast.terms.values()) == pytest.approx(fast.energy)
