@@ -173,12 +173,12 @@ class CompareWindow(QMainWindow):
 
     def _seen(self, spot: Spot) -> tuple[U8, list[tuple[Reconstruction, ...]]]:
         """The frame or, on request, the face alone; and the heads of both sides in it."""
-        heads = [_faces(fit) for fit in spot.fits]
-        square = self._window.follow([head for faces in heads for head in faces])
+        left, right = (_faces(fit) for fit in spot.fits)
+        square = self._window.follow([*left, *right])
         if not self.zoom_action.isChecked() or square is None:
-            return spot.frame.image, heads
-        shown = [zoomed(spot.frame.image, faces, square, _ZOOMED_PX) for faces in heads]
-        return shown[LEFT][0], [tuple(faces) for _, faces in shown]
+            return spot.frame.image, [left, right]
+        image, moved = zoomed(spot.frame.image, [*left, *right], square, _ZOOMED_PX)
+        return image, [tuple(moved[: len(left)]), tuple(moved[len(left) :])]
 
     def _show_graph(self, spot: Spot) -> None:
         """Of the first offline side, which with one such side is the one."""
