@@ -58,7 +58,7 @@ def fit_settings(optimizer: str | None, init: str | None, iters: int | None) -> 
     from engine.errors import ProviderError
 
     try:
-        import torch
+        from engine.fitting.optimiser import best_device
     except ModuleNotFoundError as error:
         raise ProviderError("--method pixel3dmm needs torch; install n2fnet[train]") from error
     from engine.fitting.settings import FitSettings
@@ -66,7 +66,7 @@ def fit_settings(optimizer: str | None, init: str | None, iters: int | None) -> 
     given = {"optimizer": optimizer, "init": init, "iters": iters}
     given = {name: value for name, value in given.items() if value is not None}
     try:
-        return FitSettings(device="cuda" if torch.cuda.is_available() else "cpu", **given)
+        return FitSettings(device=best_device(), **given)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
