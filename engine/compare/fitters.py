@@ -50,7 +50,7 @@ def make_offline_fitter(setup: SideSetup, on_step: OnStep) -> Fitter:
 
 
 def _optimiser(setup: SideSetup, model: HeadModel, on_step: OnStep) -> Fitter:
-    from engine.fitting.device import best_device
+    from engine.fitting.optimiser import best_device
     from engine.fitting.reconstructor import OptimisingReconstructor
     from engine.fitting.settings import FitSettings
 
