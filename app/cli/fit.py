@@ -105,12 +105,14 @@ def _fit(
 ) -> None:
     from app.cli.choices import checked_exports, checked_method, fit_settings
     from app.cli.fit_method import (
+        FRONT_END,
+        by_front_end,
         by_method,
         by_optimising,
         by_peer,
         check_optimiser_flags,
         check_peer_flags,
-    )  # fmt: skip
+    )
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
     from engine.batch_plan import check_output_folder, plan_jobs
@@ -130,6 +132,8 @@ def _fit(
     head = chosen_head_model(model)
     if asked in PEERS:
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
+    elif asked == FRONT_END:
+        how = by_front_end(head, faces, checkpoint, fit_settings(*optimising))
     elif asked in METHODS and METHODS[asked].optimised:
         how = by_optimising(asked, head, faces, network, fit_settings(*optimising))
     else:

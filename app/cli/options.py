@@ -47,7 +47,8 @@ MethodOrPeerOption = Annotated[
     typer.Option(
         help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
         "landmarks-refined or landmarks; or by a peer with a checkpoint of yours: deca, emoca, "
-        "smirk, sheap or mica. Default: n2fnet-refined where it can be used.",
+        "smirk, sheap, mica or pixel3dmm-net (Pixel3DMM's network in the place of ours). "
+        "Default: n2fnet-refined where it can be used.",
     ),
 ]
 
