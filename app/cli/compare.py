@@ -32,8 +32,8 @@ def compare(
         typer.Option(
             metavar="LEFT,RIGHT",
             help="Two of pixel3dmm (offline), n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
-            "landmarks-refined, landmarks; or, with --checkpoint, of the peers deca, emoca, smirk, "
-            "sheap, mica. Default: pixel3dmm,n2fnet-refined.",
+            "landmarks-refined, landmarks; or, with --checkpoint, deca, emoca, smirk, sheap, mica, "
+            "pixel3dmm-net. Default: pixel3dmm,n2fnet-refined.",
         ),
     ] = None,
     out: Annotated[
@@ -61,7 +61,7 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="NAME=FILE",
-            help="Weights of a peer, as its authors gave them, see n2f peers list.",
+            help="Weights of a peer or of pixel3dmm-net, as its authors gave them.",
         ),
     ] = None,
     trust: TrustOption = False,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from engine.compare.plan import DEFAULT_METHODS, WITHOUT_OFFLINE
-from engine.compare.ways import COMPARED, SideSetup, why_not
-from engine.peers.registry import PEERS
+from engine.compare.ways import CHECKPOINTED, COMPARED, OPTIMISED, SideSetup, why_not
 
 if TYPE_CHECKING:
     from engine.fitting.settings import FitSettings
@@ -44,8 +43,9 @@ def chosen_sides(
 
 
 def _check_flags(names: tuple[str, str], common: SideSetup) -> None:
-    if common.fitting is not None and "pixel3dmm" not in names:
-        raise typer.BadParameter("--optimizer, --init, --iters: only with --methods pixel3dmm,...")
+    if common.fitting is not None and not set(names) & set(OPTIMISED):
+        optimised = " or ".join(OPTIMISED)
+        raise typer.BadParameter(f"--optimizer, --init, --iters: {optimised} is not compared")
     if common.trust and "sheap" not in names:
         raise typer.BadParameter("--trust: only sheap's file is not read as data")
 
@@ -63,16 +63,16 @@ def _two(listed: str) -> tuple[str, str]:
 
 
 def _checkpoints(given: list[str], names: tuple[str, str]) -> dict[str, Path]:
-    """Files by peer; the name may be left away where only one of the methods is a peer."""
-    peers = [name for name in names if name in PEERS]
+    """Files by method; the name may be left away where only one of the two needs a file."""
+    owners = [name for name in names if name in CHECKPOINTED]
     files: dict[str, Path] = {}
     for entry in given:
         name, mark, file = entry.partition("=")
-        if not mark or name not in PEERS:  # a file's own name may have a "=", too
-            if len(peers) != 1:
+        if not mark or name not in CHECKPOINTED:  # a file's own name may have a "=", too
+            if len(owners) != 1:
                 raise typer.BadParameter(f"--checkpoint {entry}: say whose it is, NAME=FILE")
-            name, file = peers[0], entry
-        if name not in peers:
+            name, file = owners[0], entry
+        if name not in owners:
             raise typer.BadParameter(f"--checkpoint {entry}: {name} is not compared")
         files[name] = Path(file)
     return files

@@ -2,20 +2,20 @@
 
 from dataclasses import replace
 
-from engine.compare.ways import OnStep, SideSetup
+from engine.compare.ways import FRONT_END, OnStep, SideSetup
 from engine.errors import EngineError
 from engine.flame.model import HeadModel
 from engine.head_choice import chosen_head_model
 from engine.normal_choice import choose_normals
 from engine.peers.registry import PEERS
-from engine.stages.normal_estimator import NormalEstimator
+from engine.stages.normal_estimator import SeesNormals
 from engine.video_fit import Fitter
 
 __all__ = ["make_live_fitter", "make_offline_fitter"]
 
 
 def make_live_fitter(
-    setup: SideSetup, model: HeadModel, normals: NormalEstimator | None, *, tracking: bool
+    setup: SideSetup, model: HeadModel, normals: SeesNormals | None, *, tracking: bool
 ) -> Fitter:
     """Args:
         model, normals: as the setup names them, loaded.
@@ -54,13 +54,22 @@ def _optimiser(setup: SideSetup, model: HeadModel, on_step: OnStep) -> Fitter:
     from engine.fitting.reconstructor import OptimisingReconstructor
     from engine.fitting.settings import FitSettings
 
-    normals = choose_normals(setup.normals).load()
-    if normals is None:
-        raise EngineError(f"{setup.method} needs a normal network; leave --normals none away")
     return OptimisingReconstructor(
         model,
-        normals=normals,
+        normals=_seen_by(setup),
         settings=replace(setup.fitting or FitSettings(), device=best_device()),
         tracking=False,
         on_progress=on_step,
     )
+
+
+def _seen_by(setup: SideSetup) -> SeesNormals:
+    """Whose normals an optimiser takes."""
+    if setup.method == FRONT_END and setup.checkpoint is not None:
+        from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator
+
+        return Pixel3dmmEstimator(setup.checkpoint)
+    normals = choose_normals(setup.normals).load()
+    if normals is None:
+        raise EngineError(f"{setup.method} needs a normal network; leave --normals none away")
+    return normals

@@ -18,10 +18,26 @@ from engine.peers.registry import PEERS, needs_checkpoint
 if TYPE_CHECKING:
     from engine.fitting.settings import FitSettings
 
-__all__ = ["COMPARED", "OFFLINE", "OnStep", "SideSetup", "identity_of", "is_offline", "why_not"]
+__all__ = [
+    "CHECKPOINTED",
+    "COMPARED",
+    "FRONT_END",
+    "OFFLINE",
+    "OPTIMISED",
+    "OnStep",
+    "SideSetup",
+    "identity_of",
+    "is_offline",
+    "why_not",
+]
 
-COMPARED: Final = (*METHODS, *PEERS)
-OFFLINE: Final = (*(name for name, method in METHODS.items() if method.optimised), *PEERS)
+FRONT_END: Final = "pixel3dmm-net"
+"""The optimiser on the normals of Pixel3DMM's official network."""
+CHECKPOINTED: Final = (*PEERS, FRONT_END)
+"""Methods that need a file of the user's."""
+COMPARED: Final = (*METHODS, *CHECKPOINTED)
+OPTIMISED: Final = (*(name for name, method in METHODS.items() if method.optimised), FRONT_END)
+OFFLINE: Final = tuple(dict.fromkeys((*OPTIMISED, *CHECKPOINTED)))
 """Methods that need torch, and most of them seconds for a frame: each runs in its own process."""
 _START: Final = "n2fnet"
 """What an optimiser begins with that does not begin with the mean head; the shipped network."""
@@ -38,7 +54,7 @@ class SideSetup:
     normals: str | None = None  # as for --normals
     n2fnet: Path | None = None  # as for --n2fnet
     fitting: "FitSettings | None" = None  # of an optimiser; None: its own
-    checkpoint: Path | None = None  # of a peer
+    checkpoint: Path | None = None  # of a method in CHECKPOINTED
     trust: bool = False  # run the code that a peer's checkpoint brings
 
 
@@ -60,18 +76,21 @@ def why_not(setup: SideSetup, model: HeadModel, normals: NormalChoice) -> str:
         return obstacle(setup.method, model, setup.n2fnet, no_normals)
     if find_spec("torch") is None:
         return "torch is not installed; scripts/setup.sh dev installs it"
-    if setup.method in PEERS:
-        return _no_checkpoint(setup)
-    if no_normals:
+    if setup.method in CHECKPOINTED and (missing := _no_checkpoint(setup)):
+        return missing
+    if setup.method not in CHECKPOINTED and no_normals:
         return f"no normal network: {no_normals}"
-    if setup.fitting is not None and setup.fitting.init == "n2fnet":
+    if setup.method in OPTIMISED and setup.fitting is not None and setup.fitting.init == "n2fnet":
         return obstacle(_START, model, None, no_normals)
     return ""
 
 
 def _no_checkpoint(setup: SideSetup) -> str:
     if setup.checkpoint is None:
-        needs = needs_checkpoint(PEERS[setup.method])
+        peer = PEERS.get(setup.method)
+        needs = "needs checkpoint: normals.ckpt, from Pixel3DMM's authors"
+        if peer is not None:
+            needs = needs_checkpoint(peer)
         return f"it {needs}; pass it with --checkpoint {setup.method}=FILE"
     if not setup.checkpoint.exists():
         return f"checkpoint {setup.checkpoint} does not exist; check --checkpoint"
@@ -80,11 +99,13 @@ def _no_checkpoint(setup: SideSetup) -> str:
 
 def identity_of(setup: SideSetup, model: HeadModel, normals: NormalChoice) -> str:
     """Of all that an offline fit depends on besides the frame."""
-    own = _peer_identity(setup) if setup.method in PEERS else _fitting_identity(setup)
-    return "|".join((setup.method, own, model.model_id, normals.identity, program_version()))
+    checkpoint = _checkpoint_identity(setup) if setup.method in CHECKPOINTED else ""
+    fitting = _fitting_identity(setup) if setup.method in OPTIMISED else ""
+    own = (setup.method, checkpoint, fitting, model.model_id)
+    return "|".join((*own, normals.identity, program_version()))
 
 
-def _peer_identity(setup: SideSetup) -> str:
+def _checkpoint_identity(setup: SideSetup) -> str:
     path = setup.checkpoint
     if path is None:
         return ""

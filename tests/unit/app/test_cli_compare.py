@@ -168,7 +168,10 @@ def test_ctrl_c_keeps_what_is_done(
         (("--methods", "landmarks"), "takes two different methods"),
         (("--methods", "rgb,rgb"), "takes two different methods"),
         (("--methods", "landmarks,rgb", "--json"), "--json needs --out"),
-        (("--methods", "landmarks,rgb", "--iters", "5"), "only with --methods pixel3dmm"),
+        (
+            ("--methods", "landmarks,rgb", "--iters", "5"),
+            "pixel3dmm-net is not compared",
+        ),
         (("--methods", "landmarks,rgb", "--trust"), "only sheap's file"),
         (("--methods", "deca,smirk", "--checkpoint", "a.tar"), "say whose it is"),
         (("--methods", "deca,rgb", "--checkpoint", "smirk=a.pt"), "smirk is not compared"),

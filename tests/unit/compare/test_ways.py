@@ -25,8 +25,11 @@ NO_NORMALS = NormalChoice(None, "switched off with --normals none")
 
 
 def test_every_method_and_peer_can_be_compared_those_with_torch_offline():
-    assert set(COMPARED) == {*METHODS, *PEERS}
-    assert {name for name in COMPARED if is_offline(name)} == {"pixel3dmm", *PEERS}
+    assert set(COMPARED) == {*METHODS, *PEERS, "pixel3dmm-net"}
+    assert {name for name in COMPARED if is_offline(name)} == {
+        *("pixel3dmm", "pixel3dmm-net"),
+        *PEERS,
+    }
 
 
 def test_reasons_are_given_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch):
@@ -40,6 +43,9 @@ def test_reasons_are_given_before_anything_is_opened(monkeypatch: pytest.MonkeyP
     elsewhere = replace(deca, checkpoint=Path("nowhere.tar"))
     assert "nowhere.tar does not exist" in why_not(elsewhere, model, NO_NORMALS)
     assert why_not(replace(deca, checkpoint=Path(__file__)), model, NO_NORMALS) == ""
+    official = SideSetup("pixel3dmm-net")
+    assert "needs checkpoint: normals.ckpt" in why_not(official, model, NO_NORMALS)
+    assert why_not(replace(official, checkpoint=Path(__file__)), model, NO_NORMALS) == ""
     seeing = NormalChoice(Path("normals.onnx"))
     monkeypatch.setattr(engine.compare.ways, "find_spec", lambda name: None)
     assert "torch is not installed" in why_not(SETUP, model, seeing)
