@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import moderngl
-import numpy as np
 
 from app.banner import Banner
 from app.method_menu import MethodButton, Methods
@@ -16,7 +15,6 @@ from app.qt import (
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
-    QImage,
     QKeySequence,
     QLabel,
     QMainWindow,
@@ -27,6 +25,7 @@ from app.qt import (
 )
 from app.source_menu import SourceButton, request_of, sample_request
 from app.view import State, View
+from app.window_picture import window_picture
 from app.worker import Request
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
@@ -120,10 +119,7 @@ class MainWindow(QMainWindow):
 
     def picture(self) -> U8:
         """(H, W, 3) RGB: the window as it is on the screen."""
-        image = self.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-        height, width, stride = image.height(), image.width(), image.bytesPerLine()
-        rows = np.frombuffer(image.constBits().asstring(stride * height), np.uint8)
-        return rows.reshape(height, stride)[:, : 3 * width].reshape(height, width, 3).copy()
+        return window_picture(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
