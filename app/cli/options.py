@@ -15,6 +15,7 @@ __all__ = [
     "NormalsOption",
     "OptimizerOption",
     "PackOption",
+    "TrustOption",
     "announced_pack",
 ]
 
@@ -80,6 +81,11 @@ InitOption = Annotated[
 ItersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
+]
+
+TrustOption = Annotated[
+    bool,
+    typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
 ]
 
 PackOption = Annotated[
