@@ -158,6 +158,9 @@ class RecordButton(QToolButton):
             action.setCheckable(True)
             action.setChecked(True)
             action.setToolTip(f"{told}. Choose it to stop.")
+            if target.kind != "camera":
+                title = f"Move every channel of {target} in turn"
+                menu.addAction(title, lambda t=target: self._desk.test_channels(t))
         for title, text in (
             ("Avatar programs here (VMC)", "vmc"),
             ("Unreal here (Live Link Face)", "livelink"),

@@ -21,7 +21,7 @@ from engine.recording.shot import Content, Look, Shot, shot_of
 from engine.recording.take import Take, TakeState
 from engine.recording.writers import FilmWriter, ParameterWriter, TakeWriter
 from engine.streaming.sink import SinkState, SinkThread
-from engine.streaming.targets import SendTarget, make_sink
+from engine.streaming.targets import SendTarget, make_sink, send_pattern
 from engine.types import U8
 
 __all__ = ["RecordingDesk", "TakeSettings", "Told", "default_folder"]
@@ -85,6 +85,7 @@ class RecordingDesk:
         self._packer: SinkThread | None = None  # packs shots into the replay
         self._sinks: dict[SendTarget, SinkThread] = {}
         self._jobs: list[threading.Thread] = []
+        self._closing = threading.Event()
         self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
 
     def equip(self, model: HeadModel) -> None:
@@ -176,7 +177,7 @@ class RecordingDesk:
         except OutputError as error:
             self._told.put(Told(f"{error}.", is_problem=True))
             return False
-        take = Take(self._writer(path, model, settings), path.with_suffix(".json"))
+        take = Take(self._writer(path, model, settings, live=True), path.with_suffix(".json"))
         with self._changed:
             self._take = take
         return True
@@ -239,7 +240,7 @@ class RecordingDesk:
 
         def record() -> None:
             path = free_path(self.folder, f"{take_stem(self._clock())}-last", settings.suffix)
-            take = Take(self._writer(path, model, settings), path.with_suffix(".json"))
+            take = Take(self._writer(path, model, settings, live=False), path.with_suffix(".json"))
             for shot in shots:
                 take.submit(shot, wait=True)
             self._tell_of(take.stop(_FINISHING_S))
@@ -271,8 +272,23 @@ class RecordingDesk:
         if sink is not None:
             self._run(sink.close, "Sending")
 
+    def test_channels(self, target: SendTarget) -> None:
+        """Move every channel of a receiver in turn; the face is not sent there meanwhile."""
+        was_sent_to = target in self._sinks
+        self.stop_sending(target)
+
+        def test() -> None:
+            send_pattern(
+                target, lambda name: self._told.put(Told(f"{target}: {name}")), self._closing.wait
+            )
+            if was_sent_to and not self._closing.is_set():
+                self.send_to(target)
+
+        self._run(test, "The test")
+
     def close(self) -> bool:
         """Finish everything. Returns: False if something hangs."""
+        self._closing.set()
         self.stop()
         self.keep_replay(False)
         for target in list(self._sinks):
@@ -282,14 +298,15 @@ class RecordingDesk:
         return not any(job.is_alive() for job in self._jobs)
 
     def _writer(
-        self, path: Path, model: HeadModel, settings: TakeSettings
+        self, path: Path, model: HeadModel, settings: TakeSettings, *, live: bool
     ) -> Callable[[], TakeWriter]:
         if settings.private:
             return lambda: ParameterWriter(path, model)
         # On few processors the encoder must leave time to fit heads: files get larger.
-        preset = "ultrafast" if (os.cpu_count() or 1) <= _FEW_PROCESSORS else "veryfast"
+        few = live and (os.cpu_count() or 1) <= _FEW_PROCESSORS
+        preset = "ultrafast" if few else "veryfast"
         return lambda: FilmWriter(
-            path, ShotPainter(model), settings.content, self.look, preset=preset
+            path, ShotPainter(model, live=live), settings.content, self.look, preset=preset
         )
 
     def _may_keep_pictures(self) -> bool:

@@ -35,6 +35,7 @@ from engine.doctor_checks import (
     check_packages,
     check_python,
     check_qt_libraries,
+    check_sending,
 )
 from engine.errors import ProviderError
 
@@ -62,6 +63,7 @@ def run_checks(folder: Path | None = None) -> list[Check]:
         ("Cameras", _look_for_cameras),
         ("Assets", _look_at_assets),
         ("Video encoder", _look_for_encoder),
+        ("Sending", _look_for_receivers),
         ("Disk", lambda: check_disk(shutil.disk_usage(folder or Path.cwd()).free)),
     ]
     return [_guarded(name, step) for name, step in steps]
@@ -155,6 +157,12 @@ def _look_for_encoder() -> Check:
     from engine.io.recorder import has_encoder
 
     return check_encoder(has_encoder(), installed_version("av"))
+
+
+def _look_for_receivers() -> Check:
+    from engine.streaming.virtual_camera import missing_for_virtual_camera
+
+    return check_sending(installed_version("python-osc"), missing_for_virtual_camera())
 
 
 def _requirements() -> list[Requirement]:

@@ -79,6 +79,8 @@ def live(
     from app.cli.choices import checked_method, checked_targets
 
     targets = checked_targets(send or [])
+    if private and (screenshot is not None or any(t.kind == "camera" for t in targets)):
+        raise typer.BadParameter("--private goes with neither --screenshot nor --send camera")
     if test_send:
         _test(targets)
         return

@@ -20,8 +20,9 @@ __all__ = ["ShotPainter"]
 class ShotPainter:
     """Made, used and closed by one thread; sets up OpenGL when heads are first to be drawn."""
 
-    def __init__(self, model: HeadModel) -> None:
-        self._model = model
+    def __init__(self, model: HeadModel, *, live: bool = False) -> None:
+        """live: where the processor draws, speed goes before smooth edges."""
+        self._model, self._live = model, live
         self._ctx: moderngl.Context | None = None
         self._made: MeshRenderer | None = None
 
@@ -29,7 +30,7 @@ class ShotPainter:
     def _renderer(self) -> MeshRenderer:
         if self._made is None:
             self._ctx = headless_context()
-            self._made = head_renderer(self._ctx, self._model)
+            self._made = head_renderer(self._ctx, self._model, live=self._live)
         return self._made
 
     def picture(self, shot: Shot, content: Content, look: Look) -> U8:

@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.errors import EngineError, OutputError
 from engine.files import replacing
+from engine.recording.clock import TakeClock
 from engine.recording.shot import Shot
 from engine.recording.writers import Part, TakeWriter
 
@@ -21,6 +22,9 @@ logger = logging.getLogger(__name__)
 TAKE_SCHEMA: Final = "n2fnet.take/1"
 _MOST_WAITING: Final = 24
 """Shots that may wait to be written: 66 MB of 720p, and most of a second."""
+_MOST_BYTES: Final = 150_000_000
+"""What their pictures may take: of larger ones fewer wait."""
+_FEWEST_WAITING: Final = 3
 _MOST_SPANS: Final = 1000  # of doubtful stretches that are listed
 _WAIT_S: Final = 0.2
 
@@ -31,7 +35,7 @@ class TakeState:
 
     n_frames: int = 0
     n_dropped: int = 0  # came faster than they could be written
-    seconds: float = 0.0  # of the sources' own clocks, pauses between sources left out
+    seconds: float = 0.0  # by the take's clock, see TakeClock
     n_bytes: int = 0
     ended: bool = False
     problem: str = ""  # what stopped it, and what to do; what was recorded before is kept
@@ -55,6 +59,7 @@ class Take:
         most_waiting: shots that may wait; further ones are dropped and counted.
         """
         self._make_writer, self._notes = make_writer, notes
+        self._most_waiting = most_waiting
         self._queue: queue.Queue[Shot] = queue.Queue(most_waiting)
         self._changed = threading.Lock()
         self._state = TakeState()
@@ -75,6 +80,9 @@ class Take:
             wait: until there is room, so that nothing is dropped: for sources that can wait.
         Returns: False if it was dropped, or the take is over.
         """
+        if shot.image is not None:
+            fitting = max(_FEWEST_WAITING, _MOST_BYTES // shot.image.nbytes)
+            self._queue.maxsize = min(self._most_waiting, fitting)
         while not self._stopping.is_set() and not self.state.ended:
             try:
                 self._queue.put(shot, timeout=_WAIT_S if wait else None, block=wait)
@@ -114,14 +122,14 @@ class Take:
         self._end(writer, tuple(parts), problem)
 
     def _write_all(self, writer: TakeWriter) -> None:
-        clock = _Clock()
+        clock = TakeClock()
         while not (self._stopping.is_set() and self._queue.empty()):
             try:
                 shot = self._queue.get(timeout=_WAIT_S)
             except queue.Empty:
                 continue
             writer.write(shot)
-            now_s = clock.at(shot)
+            now_s = clock.at(shot) / 1e9
             self._spans["low"].mark(now_s, shot.low)
             self._spans["no_face"].mark(now_s, not shot.faces)
             with self._changed:
@@ -183,19 +191,6 @@ def _closed(writer: TakeWriter) -> tuple[list[Part], str]:
 
 def _unexpected(error: Exception) -> str:
     return f"The recording broke off ({type(error).__name__}: {error}); start it again."
-
-
-class _Clock:
-    """Seconds of a take: the sources' own clocks, put behind each other."""
-
-    def __init__(self) -> None:
-        self._source, self._last_ns, self._elapsed_ns = "", 0, 0
-
-    def at(self, shot: Shot) -> float:
-        if shot.source == self._source and shot.t_ns > self._last_ns:
-            self._elapsed_ns += shot.t_ns - self._last_ns
-        self._source, self._last_ns = shot.source, shot.t_ns
-        return self._elapsed_ns / 1e9
 
 
 class _Spans:

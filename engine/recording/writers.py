@@ -9,14 +9,13 @@ from engine.errors import OutputError
 from engine.flame.model import HeadModel
 from engine.io.recorder import VideoRecorder, partial_path
 from engine.io.results import FitSequence, csv_text, save_sequence_npz, write_csv
+from engine.recording.clock import TakeClock
 from engine.recording.files import free_path
 from engine.recording.pictures import ShotPainter
 from engine.recording.shot import Content, Look, Shot
 
 __all__ = ["FilmWriter", "ParameterWriter", "Part", "TakeWriter"]
 
-_STEP_NS: Final = 33_333_333
-"""Where a source's clock goes back, as when a clip starts again, the film goes on by this."""
 _MOST_FRAMES: Final = 20_000
 """Of parameters in one file: about 70 MB of memory."""
 _ROWS_AT_ONCE: Final = 15
@@ -78,7 +77,7 @@ class FilmWriter:
         self._recorder: VideoRecorder | None = None
         self._size, self._source = (0, 0), ""
         self._parts: list[Part] = []
-        self._first_ns = self._last_ns = self._shift_ns = 0
+        self._clock = TakeClock()
         self.notice = ""
 
     @property
@@ -90,19 +89,13 @@ class FilmWriter:
     def write(self, shot: Shot) -> None:
         picture = self._painter.picture(shot, self._content, self._look())
         height, width = picture.shape[:2]
-        if self._recorder is None or (self._size, self._source) != ((width, height), shot.source):
-            self._begin(width, height, shot)
-        if self._recorder is None:  # _begin made one, or raised
-            return
-        t_ns = shot.t_ns + self._shift_ns
-        if self._recorder.n_frames and t_ns <= self._last_ns:
-            self._shift_ns += self._last_ns + _STEP_NS - t_ns
-            t_ns = self._last_ns + _STEP_NS
-        self._last_ns = t_ns
+        recorder = self._recorder
+        if recorder is None or (self._size, self._source) != ((width, height), shot.source):
+            recorder = self._begin(width, height, shot.source)
         try:
-            self._recorder.write(picture, t_ns)
+            recorder.write(picture, self._clock.at(shot))
         except OutputError:
-            self._rescue()
+            self._rescue(recorder)
             raise
 
     def close(self) -> list[Part]:
@@ -111,29 +104,35 @@ class FilmWriter:
         self._end()
         return self._parts
 
-    def _begin(self, width: int, height: int, shot: Shot) -> None:
+    def _begin(self, width: int, height: int, source: str) -> VideoRecorder:
         self._end()
         number = len(self._parts) + 1
         stem = self._path.stem if number == 1 else f"{self._path.stem}-part{number}"
         path = free_path(self._path.parent, stem, self._path.suffix)
-        self._recorder = VideoRecorder(path, width, height, **self._encoding)
-        self._size, self._source, self._shift_ns = (width, height), shot.source, 0
+        self._recorder = recorder = VideoRecorder(path, width, height, **self._encoding)
+        self._size, self._source = (width, height), source
+        self.notice = recorder.notice
+        return recorder
 
     def _end(self) -> None:
-        recorder, self._recorder = self._recorder, None
-        if recorder is None:
+        if (recorder := self._recorder) is None:
             return
-        recorder.close()
+        try:
+            recorder.close()
+        except OutputError:
+            self._rescue(recorder)
+            raise
+        self._recorder = None
         self.notice = recorder.notice
         self._note(recorder, recorder.path)
 
-    def _rescue(self) -> None:
+    def _rescue(self, recorder: VideoRecorder) -> None:
         """What there is of a file that cannot go on gets a name that people see."""
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None and recorder.n_frames:
-            partial, path = partial_path(recorder.path), recorder.path
+        self._recorder = None
+        partial = partial_path(recorder.path)
+        if recorder.n_frames and partial.exists():
             try:
-                self._note(recorder, partial.replace(path))
+                self._note(recorder, partial.replace(recorder.path))
             except OSError:
                 self._note(recorder, partial)
 
@@ -157,7 +156,8 @@ class ParameterWriter:
         self._path, self._model = path, model
         self._sequence = FitSequence(model)
         self._fresh = FitSequence(model)  # not in the table yet
-        self._times: list[int] = []
+        self._clock = TakeClock()
+        self._from_ns = self._to_ns = 0  # of the present part, by the clock
         self._source = ""
         self._parts: list[Part] = []
         self._table: IO[str] | None = None
@@ -172,14 +172,14 @@ class ParameterWriter:
     def write(self, shot: Shot) -> None:
         if shot.image is not None:
             raise ValueError("a take of parameters got a picture; call Shot.without_pixels first")
-        another = self._times and (shot.source != self._source or shot.t_ns <= self._times[-1])
-        if another or len(self._sequence) >= _MOST_FRAMES:
+        if len(self._sequence) >= _MOST_FRAMES or shot.source != self._source:
             self._save()
-        self._source = shot.source
-        self._times.append(shot.t_ns)
+        self._source, self._to_ns = shot.source, self._clock.at(shot)
+        if not len(self._sequence):
+            self._from_ns = self._to_ns
         face = shot.faces[0] if shot.faces else None
         for sequence in (self._sequence, self._fresh):
-            sequence.add(shot.frame_index, shot.t_ns - self._times[0], face)
+            sequence.add(shot.frame_index, self._to_ns - self._from_ns, face)
         if len(self._fresh) >= _ROWS_AT_ONCE:
             self._append()
 
@@ -211,10 +211,9 @@ class ParameterWriter:
         self._table_bytes += len(text)
 
     def _save(self) -> None:
-        sequence, times = self._sequence, self._times
-        self._sequence, self._times = FitSequence(self._model), []
-        self._fresh = FitSequence(self._model)
-        if not times:
+        sequence = self._sequence
+        self._sequence, self._fresh = FitSequence(self._model), FitSequence(self._model)
+        if not len(sequence):
             return
         path = self._next_path
         table = path.with_suffix(".csv")
@@ -226,5 +225,5 @@ class ParameterWriter:
         partial_path(table).unlink(missing_ok=True)
         size = path.stat().st_size + table.stat().st_size
         notes = {"source": self._source, "table": table.name, "content": "parameters"}
-        duration_s = (times[-1] - times[0]) / 1e9
-        self._parts.append(Part(path, len(times), duration_s, size, notes))
+        duration_s = (self._to_ns - self._from_ns) / 1e9
+        self._parts.append(Part(path, len(sequence), duration_s, size, notes))

@@ -79,7 +79,7 @@ def make_sink(
     Raises: ProviderError: if something that it needs is not there.
     """
     if target.kind == "camera":
-        return VirtualCameraSink(ShotPainter(model), content, look)
+        return VirtualCameraSink(ShotPainter(model, live=True), content, look)
     encoder, maker = _encoder(target), SignalMaker(solver())
     return UdpSink(UdpSender(target.host, target.port), encoder, maker)
 
@@ -91,7 +91,7 @@ def _encoder(target: SendTarget) -> DatagramEncoder:
 def send_pattern(
     target: SendTarget,
     on_channel: Callable[[str], None] = lambda name: None,
-    wait: Callable[[float], None] | None = None,
+    wait: Callable[[float], object] | None = None,
 ) -> None:
     """Wiggle every channel of a receiver, one after the other: half a minute.
 

@@ -52,7 +52,8 @@ def _open_camera(width: int, height: int) -> Any:  # noqa: ANN401  (pyvirtualcam
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    """Its first sentence: drivers go on with where to read more."""
+    return " ".join(str(error).split()).partition(". ")[0][:120]
 
 
 class VirtualCameraSink:

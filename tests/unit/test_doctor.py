@@ -24,6 +24,7 @@ from engine.doctor_checks import (
     check_packages,
     check_python,
     check_qt_libraries,
+    check_sending,
 )
 from engine.errors import AssetError, ProviderError
 from engine.io.assets import Asset, sha256_of
@@ -172,6 +173,15 @@ def test_disk(free: float, status: str) -> None:
     assert check_disk(int(free)).status == status
 
 
+def test_sending_says_what_is_ready_and_how_to_get_the_rest() -> None:
+    assert check_sending("1.10", "").found == "Live Link Face, VMC, virtual camera"
+    assert check_sending("1.10", "").fix == ""
+    without = check_sending(None, "no virtual camera here: load v4l2loopback")
+    assert (without.status, without.found) == ("ok", "Live Link Face")
+    assert "n2fnet[stream]" in without.fix
+    assert "v4l2loopback" in without.fix
+
+
 def test_encoder() -> None:
     assert check_encoder(True, "18.1").found == "libx264 in PyAV 18.1"
     assert check_encoder(False, "18.1").status == "fail"
@@ -250,7 +260,7 @@ def test_check_that_breaks_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(doctor, "_onnx_providers", lambda: CPU)
     monkeypatch.setattr(doctor, "_normals_measured", refusing("not asked in this test"))
     checks = {check.name: check for check in run_checks()}
-    assert len(checks) == 12
+    assert len(checks) == 13
     assert checks["Cameras"].status == "fail"
     assert "boom" in checks["Cameras"].found
     assert checks["Python"].status == "ok"

@@ -226,6 +226,13 @@ def test_receivers_that_cannot_be_are_wrong_usage(n2f: Run, flags: list[str]):
     assert "vmc:" in err
 
 
+@pytest.mark.parametrize("flags", [["--screenshot", "a.png"], ["--send", "camera"]])
+def test_privacy_refuses_what_would_show_a_picture(n2f: Run, flags: list[str]):
+    code, out, err = n2f("live", "--private", *flags)
+    assert (code, out) == (2, "")
+    assert "--private goes with neither" in err
+
+
 def test_the_channel_test_names_every_channel_and_opens_no_window(
     n2f: Run, monkeypatch: pytest.MonkeyPatch
 ):

@@ -171,6 +171,20 @@ def test_receivers_come_and_go(desk: RecordingDesk):
         assert desk.sinks == {}
 
 
+def test_every_channel_of_a_receiver_can_be_moved_and_closing_does_not_wait(tmp_path: Path):
+    desk = RecordingDesk(tmp_path)
+    desk.equip(MODEL)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(WAIT_S)
+        target = SendTarget("livelink", "127.0.0.1", receiver.getsockname()[1])
+        desk.test_channels(target)
+        first = np.frombuffer(receiver.recv(65536)[-61 * 4 :], ">f4")
+        assert desk.close()  # half a minute's test ends at once
+    assert np.flatnonzero(first).tolist() == [0]
+    assert told(desk).text == f"{target}: eyeBlinkLeft"
+
+
 def test_films_of_a_killed_program_are_found_again(tmp_path: Path):
     partial = tmp_path / ".old.partial.mp4"
     partial.write_bytes(b"film")

@@ -101,6 +101,18 @@ def test_a_slow_writer_costs_frames_that_are_counted_and_never_the_caller_s_time
     assert writer.written == [0, 1, 2, 3, 4]
 
 
+def test_of_large_pictures_fewer_wait():
+    writer = Held()
+    take = Take(lambda: writer)
+    take.submit(shot(0))
+    assert writer.begun.wait(JOIN_S)
+    # 38 MB each: three make 115 MB, a fourth would be over 150 MB.
+    kept = [take.submit(shot(i, size=(4096, 3072))) for i in range(1, 7)]
+    assert kept == [True] * 3 + [False] * 3
+    writer.go.set()
+    take.stop(JOIN_S)
+
+
 def test_a_source_that_can_wait_loses_nothing():
     writer = Held()
     take = Take(lambda: writer, most_waiting=2)
@@ -126,14 +138,26 @@ def test_another_size_or_source_is_another_file(tmp_path: Path):
             stream = container.streams.video[0]
             sizes.append((stream.width, stream.height))
     assert sizes == [(64, 48), (96, 64), (64, 48)]
-    # Hours between two sources' clocks are no time of the take.
-    assert state.seconds == pytest.approx(19 * 0.04, abs=1e-6)
+    # Hours between two sources' clocks are no time of the take, only a thirtieth of a second.
+    assert state.seconds == pytest.approx(19 * 0.04 + 1 / 30, abs=1e-6)
 
 
 def test_a_clip_that_starts_again_goes_on_in_the_film(tmp_path: Path):
     record(tmp_path / "a.mp4", [shot(i) for i in (0, 1, 2, 0, 1, 2)])
     times = times_of(tmp_path / "a.mp4")
     np.testing.assert_allclose(np.diff(times), [0.04, 0.04, 1 / 30, 0.04, 0.04], atol=2e-5)
+
+
+def test_parameters_of_a_clip_that_starts_again_go_on_in_one_file(tmp_path: Path):
+    writer = ParameterWriter(tmp_path / "a.npz", MODEL)
+    for i in (0, 1, 2, 0, 1):
+        writer.write(shot(i).without_pixels())
+    writer.write(shot(0, source="webcam:0").without_pixels())
+    first, second = writer.close()
+    saved = load_fit_npz(first.path, MODEL).arrays
+    assert (np.diff(saved["t_ns"]) == [40e6, 40e6, 33_333_333, 40e6]).all()
+    assert saved["frame_index"].tolist() == [0, 1, 2, 0, 1]
+    assert (second.path.name, second.n_frames) == ("a-part2.npz", 1)
 
 
 def test_doubtful_and_empty_stretches_are_listed(tmp_path: Path):
