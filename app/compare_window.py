@@ -14,7 +14,6 @@ from app.qt import (
     QActionGroup,
     QCloseEvent,
     QHBoxLayout,
-    QImage,
     QKeySequence,
     QLabel,
     QMainWindow,
@@ -28,6 +27,7 @@ from app.qt import (
 from app.scale_legend import ScaleLegend
 from app.scrub_bar import Mark, ScrubBar
 from app.side_panel import SidePanel
+from app.window_picture import window_picture
 from app.wipe_widget import WipeSide, WipeWidget
 from engine.compare.side_fit import SideFit, time_text
 from engine.compare.zoom import FaceWindow, zoomed
@@ -131,10 +131,7 @@ class CompareWindow(QMainWindow):
 
     def picture(self) -> U8:
         """(H, W, 3) RGB: the window as it is on the screen."""
-        image = self.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-        height, width, stride = image.height(), image.width(), image.bytesPerLine()
-        rows = np.frombuffer(image.constBits().asstring(stride * height), np.uint8)
-        return rows.reshape(height, stride)[:, : 3 * width].reshape(height, width, 3).copy()
+        return window_picture(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -173,12 +170,12 @@ class CompareWindow(QMainWindow):
 
     def _seen(self, spot: Spot) -> tuple[U8, list[tuple[Reconstruction, ...]]]:
         """The frame or, on request, the face alone; and the heads of both sides in it."""
-        heads = [_faces(fit) for fit in spot.fits]
-        square = self._window.follow([head for faces in heads for head in faces])
+        left, right = (_faces(fit) for fit in spot.fits)
+        square = self._window.follow([*left, *right])
         if not self.zoom_action.isChecked() or square is None:
-            return spot.frame.image, heads
-        shown = [zoomed(spot.frame.image, faces, square, _ZOOMED_PX) for faces in heads]
-        return shown[LEFT][0], [tuple(faces) for _, faces in shown]
+            return spot.frame.image, [left, right]
+        image, moved = zoomed(spot.frame.image, [*left, *right], square, _ZOOMED_PX)
+        return image, [tuple(moved[: len(left)]), tuple(moved[len(left) :])]
 
     def _show_graph(self, spot: Spot) -> None:
         """Of the first offline side, which with one such side is the one."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import moderngl
-import numpy as np
 
 from app.banner import Banner
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
@@ -21,7 +20,6 @@ from app.qt import (
     QColor,
     QDragEnterEvent,
     QDropEvent,
-    QImage,
     QKeySequence,
     QLabel,
     QMainWindow,
@@ -43,6 +41,7 @@ from app.theme import apply_theme
 from app.view import State, View
 from app.view_menu import MODES, PREDICTIONS, ViewButton
 from app.window_menu import MenuButton
+from app.window_picture import window_picture
 from app.worker import Options, Request
 from engine.recording.shot import Content, Look
 from engine.render.prediction import PredictionMode
@@ -202,10 +201,7 @@ class MainWindow(QMainWindow):
 
     def picture(self) -> U8:
         """(H, W, 3) RGB: the window as it is on the screen."""
-        image = self.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-        height, width, stride = image.height(), image.width(), image.bytesPerLine()
-        rows = np.frombuffer(image.constBits().asstring(stride * height), np.uint8)
-        return rows.reshape(height, stride)[:, : 3 * width].reshape(height, width, 3).copy()
+        return window_picture(self)
 
     def change_settings(self, **changes: object) -> None:
         """Change settings, and all that follows from them."""

@@ -31,7 +31,7 @@ CONTENTS = {
     Content.SIDE_BY_SIDE: "Video beside the head alone",
 }
 _SUFFIXES = {".mp4": "MP4", ".mkv": "Matroska (MKV)"}
-_LOOK_EVERY_MS = 250
+_LOOK_EVERY_MS = 500
 
 
 def take_text(state: TakeState) -> str:

@@ -5,6 +5,7 @@ EngineError
 ├── ModelContractError   parameters, weights or arrays do not belong to the head model in use
 ├── ProviderError        a compute device or GL context is not what was asked for
 ├── CaptureError         a camera, video or image source cannot be read
+├── ScoreError           a prediction cannot be compared with its truth
 └── OutputError          a result cannot be written
 
 Wrong arguments raise ValueError.
@@ -17,6 +18,7 @@ __all__ = [
     "ModelContractError",
     "OutputError",
     "ProviderError",
+    "ScoreError",
 ]
 
 
@@ -38,6 +40,10 @@ class ProviderError(EngineError):
 
 class CaptureError(EngineError):
     """A camera, video or image source cannot be read."""
+
+
+class ScoreError(EngineError):
+    """A prediction cannot be compared with its truth."""
 
 
 class OutputError(EngineError):

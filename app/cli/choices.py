@@ -46,11 +46,12 @@ def checked_method(method: str | None, *, live: bool = False, peers: bool = Fals
         live: one that keeps up with a camera.
         peers: a peer's name will do too.
     """
+    from app.cli.fit_method import FRONT_END
     from engine.methods import METHODS
     from engine.peers.registry import PEERS
 
     names = [name for name, known in METHODS.items() if not (live and known.optimised)]
-    names += list(PEERS) if peers else []
+    names += [*PEERS, FRONT_END] if peers else []
     if method is not None and method not in names:
         offline = "takes seconds for each frame; use n2f fit. Else " if method in METHODS else ""
         raise typer.BadParameter(f"{method!r}; {offline}choose from: {', '.join(names)}")

@@ -15,6 +15,7 @@ __all__ = [
     "NormalsOption",
     "OptimizerOption",
     "PackOption",
+    "TrustOption",
     "announced_pack",
 ]
 
@@ -46,7 +47,8 @@ MethodOrPeerOption = Annotated[
     typer.Option(
         help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
         "landmarks-refined or landmarks; or by a peer with a checkpoint of yours: deca, emoca, "
-        "smirk, sheap or mica. Default: n2fnet-refined where it can be used.",
+        "smirk, sheap, mica or pixel3dmm-net (Pixel3DMM's network in the place of ours). "
+        "Default: n2fnet-refined where it can be used.",
     ),
 ]
 
@@ -79,6 +81,11 @@ InitOption = Annotated[
 ItersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
+]
+
+TrustOption = Annotated[
+    bool,
+    typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
 ]
 
 PackOption = Annotated[

@@ -13,9 +13,10 @@ from typing import Any
 
 from engine.compare.fit_cache import FitCache, frame_key
 from engine.compare.fit_process import Broken, MakeFitter, serve
+from engine.compare.fitters import make_offline_fitter
 from engine.compare.side_fit import SideFit, Step
 from engine.compare.sides import Report
-from engine.compare.ways import SideSetup, make_offline_fitter
+from engine.compare.ways import SideSetup
 from engine.errors import EngineError, OutputError
 from engine.types import Frame
 

@@ -6,17 +6,11 @@ from typing import Final
 
 from engine.batch_plan import program_version
 from engine.compare.fit_cache import FitCache
+from engine.compare.fitters import make_live_fitter, make_offline_fitter
 from engine.compare.offline_side import OfflineSide
 from engine.compare.report import Cell
 from engine.compare.sides import LiveSide, Side
-from engine.compare.ways import (
-    SideSetup,
-    identity_of,
-    is_offline,
-    make_live_fitter,
-    make_offline_fitter,
-    why_not,
-)
+from engine.compare.ways import SideSetup, identity_of, is_offline, why_not
 from engine.errors import EngineError
 from engine.flame.model import HeadModel
 from engine.io.image import ImageSource

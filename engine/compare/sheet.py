@@ -75,14 +75,13 @@ class SheetPainter:
         """The picture that panels show, and the heads in it."""
         if self._whole:
             return frame.image, list(fits)
-        square = self._window.follow([fit for fit in fits if fit is not None])
+        present = [fit for fit in fits if fit is not None]
+        square = self._window.follow(present)
         if square is None:
             return fitted_into(frame.image, (_FACE_PX, _FACE_PX)), [None, None]
-        shown: list[Reconstruction | None] = []
-        for fit in fits:
-            image, moved = zoomed(frame.image, [] if fit is None else [fit], square, _FACE_PX)
-            shown.append(moved[0] if moved else None)
-        return image, shown
+        image, moved = zoomed(frame.image, present, square, _FACE_PX)
+        shown = iter(moved)
+        return image, [None if fit is None else next(shown) for fit in fits]
 
     def _error_map(
         self, image: U8, fit: Reconstruction | None, difference: Difference | None

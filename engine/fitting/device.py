@@ -1,4 +1,4 @@
-"""Where torch computes best on this machine."""
+"""Where torch computes."""
 
 import torch
 
@@ -6,5 +6,5 @@ __all__ = ["best_device"]
 
 
 def best_device() -> str:
-    """Torch's name of the first graphics card that it can use, else "cpu"."""
+    """The graphics card, where torch has one; for `FitSettings.device`."""
     return "cuda" if torch.cuda.is_available() else "cpu"

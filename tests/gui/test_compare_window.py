@@ -13,9 +13,10 @@ from app.compare_board import LEFT, RIGHT
 from app.compare_live import CompareSession
 from app.compare_window import Labels
 from app.convergence_graph import ConvergenceGraph
-from app.qt import QImage, QPointF, Qt
+from app.qt import QPointF, Qt
 from app.scale_legend import ScaleLegend
 from app.scrub_bar import Mark
+from app.window_picture import window_picture
 from app.wipe_widget import WipeSide, WipeWidget
 from engine.compare.sides import LiveSide, Side
 from engine.render.colour_scale import scale_colours
@@ -229,21 +230,12 @@ def test_the_window_is_photographed(tmp_path: Path, qtbot: QtBot, open_session: 
     assert picture.std() > 10
 
 
-def pixels(widget: object) -> np.ndarray:
-    """(H, W, 3) of a painted widget."""
-    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(image.constBits().asstring(image.sizeInBytes()), np.uint8)
-    return rows.reshape(image.height(), image.bytesPerLine())[:, : 3 * image.width()].reshape(
-        image.height(), image.width(), 3
-    )
-
-
 def test_the_graph_falls_from_its_upper_left_to_its_lower_right(qtbot: QtBot):
     graph = ConvergenceGraph()
     qtbot.addWidget(graph)
     graph.resize(600, 118)
     graph.show_steps("slow", steps(), "")
-    drawn = pixels(graph).astype(int)
+    drawn = window_picture(graph).astype(int)
     # Energy is 8 at the first and 1 at the last step; the axis ends below, at the least term.
     is_line = np.abs(drawn - [232, 232, 232]).max(axis=2) < 30
     rows = [np.flatnonzero(is_line[22:98, x]) for x in (60, 570)]
@@ -256,14 +248,14 @@ def test_a_graph_of_nothing_says_so(qtbot: QtBot):
     qtbot.addWidget(graph)
     graph.resize(600, 118)
     graph.show_steps("slow", (), "not computed yet")
-    empty = pixels(graph)[22:98].copy()
+    empty = window_picture(graph)[22:98].copy()
     graph.show_steps("slow", steps(), "")
-    assert (pixels(graph)[22:98] != empty).any()
+    assert (window_picture(graph)[22:98] != empty).any()
     assert empty.std() > 1.0
 
 
 def test_the_legend_runs_from_dark_blue_to_yellow(qtbot: QtBot, wipe: WipeWidget):
     legend = ScaleLegend(5.0, wipe)
-    row = pixels(legend)[15].astype(int)
+    row = window_picture(legend)[15].astype(int)
     assert row[12] == pytest.approx([68, 1, 84], abs=10)
     assert row[-13] == pytest.approx([253, 231, 37], abs=10)

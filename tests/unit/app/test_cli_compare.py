@@ -168,7 +168,13 @@ def test_ctrl_c_keeps_what_is_done(
         (("--methods", "landmarks"), "takes two different methods"),
         (("--methods", "rgb,rgb"), "takes two different methods"),
         (("--methods", "landmarks,rgb", "--json"), "--json needs --out"),
-        (("--methods", "landmarks,rgb", "--iters", "5"), "of pixel3dmm"),
+        (
+            ("--methods", "landmarks,rgb", "--iters", "5"),
+            "pixel3dmm-net is not compared",
+        ),
+        (("--methods", "landmarks,rgb", "--trust"), "only sheap's file"),
+        (("--methods", "deca,smirk", "--checkpoint", "a.tar"), "say whose it is"),
+        (("--methods", "deca,rgb", "--checkpoint", "smirk=a.pt"), "smirk is not compared"),
         (("--optimizer", "sgd"), "optimizer 'sgd'"),
     ],
 )
@@ -192,6 +198,20 @@ def test_an_offline_method_without_normals_says_so(n2f: Run, photos: Path, tmp_p
     code, _, stderr = n2f(photos, *methods, "--out", tmp_path / "out")
     assert code == 1
     assert "method pixel3dmm cannot be used: no normal network" in stderr
+
+
+def test_a_peer_without_its_checkpoint_says_which_and_where_from(
+    n2f: Run, photos: Path, tmp_path: Path
+):
+    methods = ("--methods", "deca,landmarks", "--normals", "none")
+    code, _, stderr = n2f(photos, *methods, "--out", tmp_path / "out")
+    assert code == 1
+    assert "method deca cannot be used: it needs checkpoint: deca_model.tar" in stderr
+    missing = tmp_path / "loss=0.5.ckpt"
+    code, _, stderr = n2f(
+        photos, *methods, "--checkpoint", f"deca={missing}", "--out", tmp_path / "out"
+    )
+    assert (code, f"checkpoint {missing} does not exist" in stderr) == (1, True)
 
 
 def test_an_input_that_is_not_there_says_so(n2f: Run, tmp_path: Path):

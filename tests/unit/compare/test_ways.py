@@ -16,6 +16,7 @@ from engine.fitting.settings import FitSettings
 from engine.head_choice import chosen_head_model
 from engine.methods import METHODS
 from engine.normal_choice import NormalChoice, choose_normals
+from engine.peers.registry import PEERS
 from engine.source_factory import SAMPLE, open_source
 from tests.live_fakes import triangle_model
 
@@ -23,9 +24,12 @@ SETUP = SideSetup("pixel3dmm")
 NO_NORMALS = NormalChoice(None, "switched off with --normals none")
 
 
-def test_every_method_can_be_compared_and_optimisers_are_offline():
-    assert set(COMPARED) == set(METHODS)
-    assert [name for name in COMPARED if is_offline(name)] == ["pixel3dmm"]
+def test_every_method_and_peer_can_be_compared_those_with_torch_offline():
+    assert set(COMPARED) == {*METHODS, *PEERS, "pixel3dmm-net"}
+    assert {name for name in COMPARED if is_offline(name)} == {
+        *("pixel3dmm", "pixel3dmm-net"),
+        *PEERS,
+    }
 
 
 def test_reasons_are_given_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch):
@@ -34,6 +38,14 @@ def test_reasons_are_given_before_anything_is_opened(monkeypatch: pytest.MonkeyP
         why_not(SideSetup("pixel4dmm"), model, NO_NORMALS)
     assert "switched off" in why_not(SETUP, model, NO_NORMALS)
     assert why_not(SideSetup("landmarks"), model, NO_NORMALS) == ""
+    deca = SideSetup("deca")
+    assert "needs checkpoint: deca_model.tar" in why_not(deca, model, NO_NORMALS)
+    elsewhere = replace(deca, checkpoint=Path("nowhere.tar"))
+    assert "nowhere.tar does not exist" in why_not(elsewhere, model, NO_NORMALS)
+    assert why_not(replace(deca, checkpoint=Path(__file__)), model, NO_NORMALS) == ""
+    official = SideSetup("pixel3dmm-net")
+    assert "needs checkpoint: normals.ckpt" in why_not(official, model, NO_NORMALS)
+    assert why_not(replace(official, checkpoint=Path(__file__)), model, NO_NORMALS) == ""
     seeing = NormalChoice(Path("normals.onnx"))
     monkeypatch.setattr(engine.compare.ways, "find_spec", lambda name: None)
     assert "torch is not installed" in why_not(SETUP, model, seeing)
@@ -57,6 +69,22 @@ def test_a_kept_fit_belongs_to_settings_head_and_network(tmp_path: Path):
     ]
     assert identity not in different
     assert len(set(different)) == 3
+
+
+def test_a_kept_fit_of_a_peer_belongs_to_its_checkpoint(tmp_path: Path):
+    model = triangle_model()
+    identities = []
+    for content in (b"one", b"two"):
+        (tmp_path / "deca.tar").write_bytes(content)
+        peer = SideSetup("deca", checkpoint=tmp_path / "deca.tar")
+        identities.append(identity_of(peer, model, NO_NORMALS))
+    folder = tmp_path / "emoca" / "detail"
+    folder.mkdir(parents=True)
+    for content in (b"one", b"three"):
+        (folder / "loss=1.ckpt").write_bytes(content)
+        peer = SideSetup("emoca", checkpoint=tmp_path / "emoca")
+        identities.append(identity_of(peer, model, NO_NORMALS))
+    assert len(set(identities)) == 4
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""The offline benchmark: metrics, suites of samples with known truth, runner and report."""
