@@ -134,11 +134,13 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
         method = chosen_method(None, model, normals, settings.n2fnet)
 
     def make_fitter() -> Reconstructor:
+        provider = session.window.store.present.provider
         return Reconstructor(
             model,
             method=session.window.method,
             n_faces=session.window.store.present.n_faces,
-            normals=normals.load(session.window.store.present.provider),
+            normals=normals.load(provider),
+            provider=provider,
             weights=settings.n2fnet,
         )
 

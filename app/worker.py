@@ -211,7 +211,7 @@ class Worker:
                 self._feed = None
 
     def _open_feed(self, request: Request) -> SourceThread:
-        for feed in self._left:
+        for feed in self._left[-1:]:  # those before it were waited for already
             feed.join(_CLOSING_S)  # it may hold the very device that is opened next
         with self._changed:
             self._left = [feed for feed in self._left if not feed.join(0.0)]

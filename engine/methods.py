@@ -96,18 +96,21 @@ def network_identity(name: str, weights: Path | None) -> str:
     return f"{path.name} {sha256_of(path)[:12]}" if path is not None else ""
 
 
-def load_regressor(method: Method, model: HeadModel, weights: Path | None) -> FlameRegressor | None:
-    """The network of a method, on the graphics card where there is one; None if it needs none.
+def load_regressor(
+    method: Method, model: HeadModel, weights: Path | None, provider: str = "auto"
+) -> FlameRegressor | None:
+    """The network of a method; None if it needs none.
 
     Args:
         weights: as for `network_path`.
+        provider: as for `OnnxSession`; where it does not work, the CPU is used, and that logged.
     Raises: AssetError: if the file is missing or damaged. ModelContractError: if it is for another
         head model. ProviderError.
     """
     path = network_path(method, weights)
     if path is None:
         return None
-    regressor = FlameRegressor(path, model)
+    regressor = FlameRegressor(path, model, provider=provider, may_fall_back=True)
     if regressor.session.fallback:
         log.warning("%s runs on the %s", path.name, regressor.session.fallback)
     return regressor
@@ -165,8 +168,13 @@ class Followers:
         *,
         tracking: bool,
         others: Mapping[str, Callable[[], FaceFollower]] | None = None,
+        provider: str = "auto",
     ) -> None:
-        """others: what makes followers of methods that are not known here, by name."""
+        """Args:
+        others: what makes followers of methods that are not known here, by name.
+        provider: as for `load_regressor`.
+        """
+        self._provider = provider
         self._others = dict(others or {})
         self._model, self._weights, self._tracking = model, weights, tracking
         self._regressors: dict[str, FlameRegressor | None] = {}
@@ -183,7 +191,9 @@ class Followers:
             raise ValueError(f"method {method.name}: use engine.fitting.reconstructor")
         network = method.network or ""
         if network not in self._regressors:
-            self._regressors[network] = load_regressor(method, self._model, self._weights)
+            self._regressors[network] = load_regressor(
+                method, self._model, self._weights, self._provider
+            )
         if method.network is not None and self._placer is None:
             self._placer = LandmarkPlacer(self._model)
         if method.refined and self._surface is None:

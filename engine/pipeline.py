@@ -51,6 +51,7 @@ class Reconstructor:
         normals: SeesNormals | None = None,
         weights: Path | None = None,
         others: Mapping[str, Callable[[], FaceFollower]] | None = None,
+        provider: str = "auto",
     ) -> None:
         """Load what the method needs.
 
@@ -62,6 +63,7 @@ class Reconstructor:
                 share it with others on the same thread.
             weights: N2FNet's ONNX file; None: the shipped one.
             others: what makes followers of methods that other parts of the program know, by name.
+            provider: what parameter networks run on, as for `OnnxSession`; else the CPU.
         Raises: ValueError: for a method that does not exist, or needs normals where there are none.
             AssetError, ModelContractError, ProviderError: if the method's network cannot be used.
         """
@@ -75,7 +77,9 @@ class Reconstructor:
         self._cropper = FaceCropper(config)
         self._faces: dict[int, _Face] = {}
         self._normals = _Normals(model, normals) if normals is not None else None
-        self._followers = Followers(model, weights, tracking=tracking, others=others)
+        self._followers = Followers(
+            model, weights, tracking=tracking, others=others, provider=provider
+        )
         self._has_normals = normals is not None
         self.use(method)
 

@@ -14,6 +14,7 @@ from PIL import Image
 from app.dialogs import AboutDialog, ModelsDialog, ShortcutSheet
 from app.live import LiveSettings, load_parts
 from app.qt import QDialog, QImage, QTimer, QWidget
+from app.recording import RecordingDesk
 from app.session import LiveSession, make_application
 from app.settings import SettingsStore
 from app.source_menu import sample_request
@@ -141,6 +142,7 @@ def main() -> None:
         load=lambda tell: load_parts(settings, session, tell),
         store=SettingsStore(None),
         providers=available_providers,
+        recording=RecordingDesk(),
     )
     session.window.resize(*_WINDOW)
     tour = Tour(session, folder)

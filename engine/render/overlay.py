@@ -71,7 +71,9 @@ def draw_overlay(
     scale = min(1.0, MAX_SIDE_PX / max(height, width), bounds[0] / width, bounds[1] / height)
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        # Down to a half, two pixels each way see all: several times as fast as by area.
+        how = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
+        image = cv2.resize(image, size, interpolation=how).astype(np.uint8, copy=False)
     if not faces:
         camera = default_camera(image.shape[1], image.shape[0])
         # Landmarks mode without landmarks: the frame alone.

@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.camera_watch import CameraWatch, camera_named
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
 from app.method_menu import Methods
 from app.persons import Persons
 from app.qt import QApplication, QDialog, QMainWindow, QPalette, QPoint, Qt
 from app.session import LiveSession, Loaded
-from app.settings import SettingsStore
+from app.settings import Settings, SettingsStore
+from app.source_menu import present_spec, remembered_request
 from app.steadier import Steadier
 from app.view import View
 from app.worker import Request
 from engine.errors import AssetError, CaptureError
 from engine.io.assets import load_manifest
+from engine.io.camera import CameraInfo
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import Frame, NormalMap, Reconstruction
@@ -479,3 +482,30 @@ def test_fifty_sizes_and_another_parent_are_survived(qtbot: QtBot, open_session:
     assert pixel(session, 0.5, 0.02) != [0, 0, 0]
     session.window.centralWidget().layout().insertWidget(0, canvas, 1)
     wait_painted(qtbot, session)
+
+
+def test_cameras_that_come_and_go_are_noticed_once_each(qapp: QApplication):
+    desk, lap = CameraInfo(0, "Desk camera", ""), CameraInfo(1, "Laptop camera", "")
+    there, told = [desk], []
+    watch = CameraWatch(told.append, lambda: list(there), every_ms=3_600_000)
+    watch.look()
+    told.clear()  # where the system has no list, the first look is the first that is known
+    there[:] = [CameraInfo(2, "Desk camera", ""), lap]
+    watch.look()
+    watch.look()
+    assert told == [there]
+    assert camera_named("Desk camera", there) == CameraInfo(2, "Desk camera", "")
+    assert camera_named("Gone camera", there) is None
+    watch.stop()
+
+
+def test_a_camera_in_another_socket_is_opened_by_its_name(monkeypatch: pytest.MonkeyPatch):
+    cameras = [CameraInfo(3, "Desk camera", "")]
+    monkeypatch.setattr("app.source_menu.list_cameras", lambda: cameras)
+    known = Settings(source="webcam:0", source_title="Desk camera")
+    assert present_spec("webcam:0", known) == "webcam:3"
+    assert present_spec("webcam:1", known) == "webcam:1"  # not the one that is known
+    assert present_spec("clip.mp4", known) == "clip.mp4"
+    assert remembered_request("webcam:0", "Desk camera") == Request("webcam:3", "Desk camera")
+    assert remembered_request("webcam:0", "Gone camera") is None
+    assert remembered_request("/no/such/clip.mp4", "clip.mp4") is None
