@@ -17,7 +17,14 @@ from engine.stages.refiner import FOR_PREDICTED, RefinedFit, Refiner, RefineStar
 from engine.timing import StageClock
 from engine.types import F32, F64, Camera, FaceCrop, FlameParams, NormalMap
 
-__all__ = ["FaceFit", "FaceFollower", "FaceSight", "LandmarkFollower", "NetworkFollower"]
+__all__ = [
+    "FaceFit",
+    "FaceFollower",
+    "FaceSight",
+    "LandmarkFollower",
+    "NetworkFollower",
+    "network_quality",
+]
 
 # Landmark misses, as a share of the eye corners' distance, at which quality is 1 and 0: on the
 # portraits that MediaPipe's points were calibrated with, nearly all faces stay under the first.
@@ -124,8 +131,7 @@ class NetworkFollower:
                 params = params.with_values(shape=self._shape.add(found))
             placed = self._placer.place(params, sight.crop.landmarks, sight.camera)
         if self._refiner is None or sight.normals is None:
-            quality = _falling(placed.rms, _NETWORK_GOOD, _NETWORK_BAD)
-            return FaceFit(placed.params, placed.rms, quality)
+            return FaceFit(placed.params, placed.rms, network_quality(placed.rms))
         with clock.stage("refine"):
             start = found.start(placed.params)
             refined = self._refined(self._refiner, start, sight.normals, sight)
@@ -175,6 +181,11 @@ class _MeanShape:
             self._n += 1
         mean: F32 = (self._sum / self._weight).astype(np.float32)
         return mean
+
+
+def network_quality(rms: float) -> float:
+    """0..1 of a network's answer that nothing refined, by its miss (see `FaceFit.rms`)."""
+    return _falling(rms, _NETWORK_GOOD, _NETWORK_BAD)
 
 
 def _falling(value: float, good: float, bad: float) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from engine.face_fit import FaceFollower, FaceSight
+from engine.face_fit import FaceFit, FaceFollower, FaceSight
 from engine.flame.landmarks import landmarks68
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
@@ -19,7 +19,7 @@ from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
 
-__all__ = ["LOW_QUALITY", "Reconstructor", "camera_of", "yaw_of"]
+__all__ = ["LOW_QUALITY", "Reconstructor", "camera_of", "reconstruction", "yaw_of"]
 
 LOW_QUALITY = 0.5
 """Below this quality a fit is reported as `low`."""
@@ -137,7 +137,7 @@ class _Face:
     """What is known of one tracked face."""
 
     def __init__(self, model: HeadModel, normals: _Normals | None, follower: FaceFollower) -> None:
-        self._model, self._normals, self._follower = model, normals, follower
+        self._normals, self._follower = normals, follower
         self._head = PosedHead(model)
         self.seen_ns = 0
 
@@ -152,25 +152,32 @@ class _Face:
         own.ms |= clock.ms
         seen = self._normals.see(crop, camera, own) if self._normals is not None else None
         fit = self._follower.fit(FaceSight(crop, camera, seen, frame.t_ns), own)
-        with own.stage("pose"):
-            vertices = self._head.vertices(fit.params)
-        points = landmarks68(self._model, vertices, yaw_of(fit.params))
-        pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
-        found = Reconstruction(
-            frame_index=frame.index,
-            t_ns=frame.t_ns,
-            params=fit.params,
-            camera=camera,
-            vertices=vertices,
-            crop=crop,
-            landmarks68_px=pixels.astype(np.float32),
-            landmark_rms=fit.rms,
-            quality=fit.quality * _share_quality(crop.score),
-            stage_ms=own.ms,
-        )
+        found = reconstruction(self._head, frame, crop, camera, fit, own)
         if self._normals is None or seen is None:
             return found
         return self._normals.compared(found, seen)
+
+
+def reconstruction(
+    head: PosedHead, frame: Frame, crop: FaceCrop, camera: Camera, fit: FaceFit, clock: StageClock
+) -> Reconstruction:
+    """A fit with what follows from it: vertices, landmarks, and whether the frame cuts the face."""
+    with clock.stage("pose"):
+        vertices = head.vertices(fit.params)
+    points = landmarks68(head.model, vertices, yaw_of(fit.params))
+    pixels = project(points @ fit.params.R.T + fit.params.t, camera.K)
+    return Reconstruction(
+        frame_index=frame.index,
+        t_ns=frame.t_ns,
+        params=fit.params,
+        camera=camera,
+        vertices=vertices,
+        crop=crop,
+        landmarks68_px=pixels.astype(np.float32),
+        landmark_rms=fit.rms,
+        quality=fit.quality * _share_quality(crop.score),
+        stage_ms=clock.ms,
+    )
 
 
 def camera_of(frame: Frame) -> Camera:

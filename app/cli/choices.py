@@ -31,12 +31,14 @@ def chosen_method(
     return asked
 
 
-def checked_method(method: str | None) -> str | None:
-    """The method, if there is one of that name."""
+def checked_method(method: str | None, *, peers: bool = False) -> str | None:
+    """The method, if there is one of that name; a peer's name too where `peers`."""
     from engine.methods import METHODS
+    from engine.peers.registry import PEERS
 
-    if method is not None and method not in METHODS:
-        raise typer.BadParameter(f"{method!r}; choose from: {', '.join(METHODS)}")
+    names = (*METHODS, *PEERS) if peers else tuple(METHODS)
+    if method is not None and method not in names:
+        raise typer.BadParameter(f"{method!r}; choose from: {', '.join(names)}")
     return method
 
 

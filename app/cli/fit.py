@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import MethodOption, ModelOption, N2FNetOption, NormalsOption
+from app.cli.options import MethodOrPeerOption, ModelOption, N2FNetOption, NormalsOption
 
 if TYPE_CHECKING:
     from app.cli.fit_report import FitReport
@@ -25,13 +25,25 @@ def fit(
         typer.Argument(metavar="INPUT...", help="Pictures, videos and folders of them, mixed."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; made where it is not there.")],
-    method: MethodOption = None,
+    method: MethodOrPeerOption = None,
     model: ModelOption = None,
     faces: Annotated[
         int, typer.Option(min=1, max=8, help="Most faces to fit in one picture, largest first.")
     ] = 1,
     normals: NormalsOption = None,
     n2fnet: N2FNetOption = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights of the peer that --method names, as its authors gave them, or of "
+            "n2f peers convert or export. See n2f peers list.",
+        ),
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
+    ] = False,
     export: Annotated[
         str,
         typer.Option(
@@ -57,8 +69,8 @@ def fit(
     """
     try:
         _fit(
-            inputs, out, method, model, faces, normals, n2fnet, export,
-            as_json=as_json, overwrite=overwrite,
+            inputs, out, method, model, faces, normals, n2fnet, checkpoint, export,
+            trust=trust, as_json=as_json, overwrite=overwrite,
         )  # fmt: skip
     except KeyboardInterrupt:
         again = "the same command without --overwrite" if overwrite else "the same command"
@@ -74,45 +86,37 @@ def _fit(
     faces: int,
     normals: str | None,
     n2fnet: Path | None,
+    checkpoint: Path | None,
     export: str,
     *,
+    trust: bool,
     as_json: bool,
     overwrite: bool,
 ) -> None:
-    from app.cli.choices import checked_exports, checked_method, chosen_method
+    from app.cli.choices import checked_exports, checked_method
+    from app.cli.fit_method import by_method, by_peer, check_peer_flags
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
     from engine.batch_plan import check_output_folder, plan_jobs
     from engine.head_choice import chosen_head_model
-    from engine.methods import network_identity
     from engine.normal_choice import choose_normals
-    from engine.pipeline import Reconstructor
+    from engine.peers.registry import PEERS
 
-    asked = checked_method(method)
+    asked = checked_method(method, peers=True)
     network = choose_normals(normals)
     exports = checked_exports(export)
+    check_peer_flags(asked, checkpoint, exports, trust=trust)
     if "normals" in exports and network.path is None:
         raise typer.BadParameter(f"--export normals needs a network: {network.reason}")
     check_output_folder(out, inputs)
     head = chosen_head_model(model)
-    chosen = chosen_method(asked, head, network, n2fnet)
-    settings = BatchSettings(
-        out, chosen, faces, exports, overwrite, network.identity, network_identity(chosen, n2fnet)
-    )
+    if asked in PEERS:
+        how = by_peer(asked, head, faces, checkpoint, trust=trust)
+    else:
+        how = by_method(asked, head, faces, network, n2fnet)
+    settings = BatchSettings(out, how.name, faces, exports, overwrite, how.normals, how.network)
     jobs = plan_jobs(inputs, out)
-    estimator = network.load()
-
-    def make_fitter(tracking: bool) -> Reconstructor:
-        return Reconstructor(
-            head,
-            method=chosen,
-            n_faces=faces,
-            tracking=tracking,
-            normals=estimator,
-            weights=n2fnet,
-        )
-
-    with closing(Batch(head, settings, make_fitter)) as batch, FitReport(len(jobs)) as report:
+    with closing(Batch(head, settings, how.make_fitter)) as batch, FitReport(len(jobs)) as report:
         outcomes = _run_all(batch, jobs, out, report)
     if as_json:
         typer.echo(json.dumps([_as_dict(outcome) for outcome in outcomes], ensure_ascii=False))

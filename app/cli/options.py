@@ -7,6 +7,7 @@ import typer
 
 __all__ = [
     "MethodOption",
+    "MethodOrPeerOption",
     "ModelOption",
     "N2FNetOption",
     "NormalsOption",
@@ -33,6 +34,15 @@ MethodOption = Annotated[
     typer.Option(
         help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
         "landmarks-refined or landmarks. Default: n2fnet-refined where it can be used.",
+    ),
+]
+
+MethodOrPeerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
+        "landmarks-refined or landmarks; or by a peer with a checkpoint of yours: deca, emoca, "
+        "smirk, sheap or mica. Default: n2fnet-refined where it can be used.",
     ),
 ]
 

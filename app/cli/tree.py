@@ -12,6 +12,7 @@ from app.cli.doctor import doctor
 from app.cli.export import export_app
 from app.cli.fit import fit
 from app.cli.live import live
+from app.cli.peers import peers_app
 from app.cli.synth import synth
 from app.cli.train import train_app
 
@@ -56,4 +57,5 @@ cli.command()(synth)
 cli.add_typer(train_app, name="train")
 cli.add_typer(export_app, name="export")
 cli.add_typer(assets_app, name="assets")
+cli.add_typer(peers_app, name="peers")
 cli.command()(doctor)

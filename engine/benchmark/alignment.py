@@ -11,7 +11,7 @@ It runs over the true face; ears, neck and scalp follow.
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from engine.benchmark.surface import Closest, MeshSurface
+from engine.benchmark.surface import MeshSurface
 from engine.benchmark.types import LANDMARKS7, Alignment, PredictedFace, TruthMesh
 from engine.errors import ScoreError
 from engine.flame.registration import Similarity, fit_similarity
@@ -32,8 +32,10 @@ subnasale, lip middles. Truths that know only NoW's seven are aligned by those."
 
 _ROUNDS = 50
 _KEEP = 0.9
-_STILL = 1e-8  # metres and radians times metres: a round that moves less was the last
+_STILL = 1e-8  # metres: a round that moves nothing further was the last
 _LEAST_LANDMARKS = 4
+_TOUCHING = 1e-9  # metres
+_FREE = 0.01  # of the firmest direction's singular value; a face's loosest has 0.1 or more
 
 
 def align(face: PredictedFace, truth: TruthMesh, alignment: Alignment) -> Similarity:
@@ -92,6 +94,7 @@ def icp(
     scaled: bool,
     keep: float = _KEEP,
     rounds: int = _ROUNDS,
+    along_distance: bool = False,
 ) -> Similarity:
     """Move a surface onto points, from a start.
 
@@ -100,43 +103,52 @@ def icp(
         points: (N, 3) metres, true.
         scaled: whether the size may change.
         keep: 0..1, share of the points, the nearest ones, that count in a round.
+        along_distance: minimise the squares of the distances themselves, rather than of their
+            parts along the surface's smooth normal, which lets rims slide.
     """
     placed = start
     for _ in range(rounds):
         match = surface.closest((points - placed.t) @ placed.R / placed.scale)
-        placed, moved = _step(placed, match, points, scaled, keep)
+        kept = match.distances <= np.quantile(match.distances, keep)
+        on_surface = placed.apply(match.points[kept])
+        normals = match.normals[kept] @ placed.R.T
+        if along_distance:
+            normals = _directions(points[kept] - on_surface, normals)
+        placed, moved = _step(placed, on_surface, normals, points[kept], scaled)
         if moved < _STILL:
             break
     return placed
 
 
+def _directions(offsets: F64, normals: F64) -> F64:
+    """(N, 3) unit offsets; where a point lies on the surface, its normal."""
+    lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
+    directions: F64 = np.where(lengths > _TOUCHING, offsets / np.maximum(lengths, 1e-30), normals)
+    return directions
+
+
 def _step(
-    placed: Similarity, match: Closest, points: F64, scaled: bool, share: float
+    placed: Similarity, on_surface: F64, normals: F64, points: F64, scaled: bool
 ) -> tuple[Similarity, float]:
-    """One Gauss-Newton step; also the furthest that a kept point moves by it, metres."""
-    keep = match.distances <= np.quantile(match.distances, share)
-    on_surface = placed.apply(match.points[keep])
-    normals = match.normals[keep] @ placed.R.T
+    """One Gauss-Newton step; also the furthest that a point of the surface moves by it, metres."""
     centre = on_surface.mean(axis=0)
     arms = on_surface - centre
+    reach = float(np.sqrt((arms**2).sum(axis=1).mean()))
+    arms /= reach  # turns and growth count as moves at the rim do
     columns = [np.cross(arms, normals), normals]
     if scaled:
         columns.append((arms * normals).sum(axis=1, keepdims=True))
-    jacobian = np.hstack(columns)
-    residual = ((points[keep] - on_surface) * normals).sum(axis=1)
-    # Least norm: what the surface leaves free, as a plane its own sliding, stays as it is.
-    change = np.linalg.lstsq(jacobian, residual, rcond=1e-9)[0]
-    turn = _rotation(change[:3])
+    residual = ((points - on_surface) * normals).sum(axis=1)
+    # What the surface leaves free, as a ball its turning, stays as it is.
+    change = np.linalg.lstsq(np.hstack(columns), residual, rcond=_FREE)[0]
+    change[:3] /= reach
+    change[6:] /= reach
+    turn = np.asarray(Rotation.from_rotvec(change[:3]).as_matrix())
     growth = 1.0 + float(change[6]) if scaled else 1.0
     stepped = Similarity(
         growth * placed.scale,
         turn @ placed.R,
         growth * turn @ (placed.t - centre) + centre + change[3:6],
     )
-    return stepped, float(np.abs(stepped.apply(match.points[keep]) - on_surface).max())
-
-
-def _rotation(vector: F64) -> F64:
-    """(3, 3) of an axis-angle vector, radians."""
-    matrix: F64 = Rotation.from_rotvec(vector).as_matrix()
-    return matrix
+    moved = growth * reach * arms @ turn.T + centre + change[3:6] - on_surface
+    return stepped, float(np.abs(moved).max())

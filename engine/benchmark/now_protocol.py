@@ -58,7 +58,15 @@ def now_errors_mm(face: PredictedFace, truth: TruthMesh, *, metrical: bool) -> F
     surface = MeshSurface(face.vertices, face.faces)
     start = landmark_alignment(face, truth, scaled=not metrical)
     points = truth.vertices[crop]
-    placed = icp(surface, points, start, scaled=not metrical, keep=1.0, rounds=_ROUNDS)
+    placed = icp(
+        surface,
+        points,
+        start,
+        scaled=not metrical,
+        keep=1.0,
+        rounds=_ROUNDS,
+        along_distance=True,
+    )
     back = (points - placed.t) @ placed.R / placed.scale
     errors = np.full(len(truth.vertices), np.nan, np.float32)
     errors[crop] = 1e3 * placed.scale * surface.closest(back).distances

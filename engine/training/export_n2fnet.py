@@ -13,11 +13,11 @@ from torch import Tensor
 from engine.errors import ModelContractError
 from engine.files import replacing
 from engine.flame.model import HeadModel
+from engine.onnx_graph import fold_norms, write_graph
 from engine.stages.onnx_session import OnnxSession
 from engine.training.n2f_settings import N2FSettings
 from engine.training.n2f_weights import N2FNET, N2FRecipe, read_n2fnet
 from engine.training.n2fnet import GROUPS, ExportedN2FNet
-from engine.training.onnx_graph import fold_norms, write_graph
 
 __all__ = ["N2F_OUTPUTS", "N2FParity", "export_n2fnet"]
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from engine.errors import ModelContractError
 from engine.files import replacing
+from engine.onnx_graph import fold_norms, write_graph
 from engine.stages.mediapipe_mesh import canonical_vertices
 from engine.stages.onnx_session import OnnxSession
 from engine.synth.sample import Sample
@@ -21,7 +22,6 @@ from engine.training.checkpoint import load_into, make_net, read_weights
 from engine.training.graph_precision import Precision, to_half, to_int8
 from engine.training.normal_metrics import angular_error_deg
 from engine.training.normal_net import ExportedNormalNet
-from engine.training.onnx_graph import fold_norms, write_graph
 from engine.training.settings import NormalTrainSettings
 from engine.types import N_MEDIAPIPE
 

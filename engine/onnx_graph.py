@@ -1,4 +1,7 @@
-"""Writes networks as ONNX graphs, with the names of inputs and outputs that the program expects."""
+"""Writes torch networks as ONNX graphs, by the names of inputs and outputs the program expects.
+
+For training and peers alone: nothing on the live path imports this.
+"""
 
 import logging
 import warnings

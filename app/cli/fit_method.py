@@ -1,0 +1,86 @@
+"""How `n2f fit` fits: by a method of ours, or by a peer with a checkpoint of the user's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from engine.flame.model import HeadModel
+    from engine.normal_choice import NormalChoice
+    from engine.video_fit import Fitter
+
+__all__ = ["FitMethod", "by_method", "by_peer", "check_peer_flags"]
+
+
+@dataclass(frozen=True, slots=True)
+class FitMethod:
+    """What fits, and what it is called in records."""
+
+    name: str
+    normals: str  # which normal network; empty without one
+    network: str  # which network of the method; empty without one
+    make_fitter: "Callable[[bool], Fitter]"  # as Batch wants it
+
+
+def by_method(
+    asked: str | None, head: "HeadModel", faces: int, normals: "NormalChoice", n2fnet: Path | None
+) -> FitMethod:
+    """A method of ours, or the best that can be used.
+
+    Raises: EngineError: if one that was asked for cannot be used.
+    """
+    from app.cli.choices import chosen_method
+    from engine.methods import network_identity
+    from engine.pipeline import Reconstructor
+
+    name = chosen_method(asked, head, normals, n2fnet)
+    estimator = normals.load()
+
+    def make_fitter(tracking: bool) -> Reconstructor:
+        return Reconstructor(
+            head, method=name, n_faces=faces, tracking=tracking, normals=estimator, weights=n2fnet
+        )
+
+    return FitMethod(name, normals.identity, network_identity(name, n2fnet), make_fitter)
+
+
+def by_peer(
+    name: str, head: "HeadModel", faces: int, checkpoint: Path | None, *, trust: bool
+) -> FitMethod:
+    """A peer. Raises: EngineError: if its checkpoint is not there or cannot be used."""
+    from engine.errors import AssetError, ProviderError
+    from engine.io.assets import sha256_of
+    from engine.peers.registry import PEERS, needs_checkpoint
+
+    if checkpoint is None:  # known without torch
+        raise AssetError(f"{name} {needs_checkpoint(PEERS[name])}; pass it with --checkpoint")
+    try:
+        from engine.peers.checkpoint import checkpoint_file
+        from engine.peers.reconstructor import PeerReconstructor, open_peer
+    except ModuleNotFoundError as error:
+        raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
+    checkpoint = checkpoint_file(checkpoint)
+    network = open_peer(head, name, checkpoint, trust=trust)
+
+    def make_fitter(tracking: bool) -> PeerReconstructor:
+        return PeerReconstructor(head, name, network, n_faces=faces, tracking=tracking)
+
+    identity = f"{checkpoint.name} {sha256_of(checkpoint)[:12]}"
+    return FitMethod(name, "", identity, make_fitter)
+
+
+def check_peer_flags(
+    method: str | None, checkpoint: Path | None, exports: tuple[str, ...], *, trust: bool
+) -> None:
+    """Raises: typer.BadParameter: for flags that do not go together."""
+    from engine.peers.registry import PEERS
+
+    if method not in PEERS and (checkpoint is not None or trust):
+        raise typer.BadParameter(f"--checkpoint and --trust go with --method {', '.join(PEERS)}")
+    if method in PEERS and "normals" in exports:
+        raise typer.BadParameter(f"--export normals: {method} sees none")
+    if trust and method != "sheap":
+        raise typer.BadParameter(f"--trust: {method} needs none, its file is read as data")
