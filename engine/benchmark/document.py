@@ -1,4 +1,4 @@
-"""A report as blocks, written as Markdown and as a page of HTML that needs nothing but its pictures."""
+"""A report as blocks, written as Markdown and as a page of HTML."""
 
 import html
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The speed suite: how long each stage takes, beside the peers' networks and what the machine could.
+"""The speed suite: what each stage takes, beside the peers' networks and what the machine could.
 
 One process, one picture at a time. Figures are of this machine at this moment: only those of one
 run can be compared.
@@ -141,8 +141,8 @@ def _network_table(result: SpeedResult) -> Table:
          "least ms", "p50 / least"),
         rows,
         f"Least: multiply-adds of convolutions and matrix products over the {peak:.1f} thousand "
-        f"million a second that a product of large matrices reaches here in {THREADS} threads. Peers: their "
-        "encoders alone, without crop, landmarks and head model.",
+        f"million a second that a product of large matrices reaches here in {THREADS} threads. "
+        "Peers: their encoders alone, without crop, landmarks and head model.",
     )  # fmt: skip
 
 

@@ -92,10 +92,10 @@ def peer_subjects(folder: Path, problems: list[str]) -> list[Subject]:
 
 
 def _write_graph(name: str, path: Path) -> None:
-    from engine.peers.architectures import example_image, random_network
-    from engine.training.onnx_graph import write_graph
+    from engine.peers.architectures import random_network
+    from engine.peers.export import export_network
 
-    write_graph(random_network(name), {"image": example_image(name)}, ("codes",), path, {})
+    export_network(random_network(name), name, path)
 
 
 def _frames(clip: Path) -> list[Frame]:
