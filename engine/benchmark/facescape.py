@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import igl
 import numpy as np
 
-from engine.benchmark.alignment import LANDMARKS10
+from engine.benchmark.head_axes import axes_of, known_landmarks
 from engine.benchmark.surface import MeshSurface, angles
-from engine.benchmark.types import LANDMARKS7, TruthMesh
+from engine.benchmark.types import TruthMesh
 from engine.errors import ScoreError
 from engine.flame.closest import unit_rows
 from engine.types import F64, I32, Bool
@@ -74,24 +74,8 @@ def facescape_values(found: MeshSurface, true: MeshSurface, truth: TruthMesh) ->
 
 def _head_frame(truth: TruthMesh) -> tuple[F64, F64, float]:
     """Origin (3,), axes (3, 3) as rows (to the subject's left, up, ahead), and scale."""
-    if truth.landmarks68 is not None:
-        marks = dict(zip(LANDMARKS10, truth.landmarks68[list(LANDMARKS10)], strict=True))
-    elif truth.landmarks51 is not None:
-        rows = truth.landmarks51[np.array(LANDMARKS10) - 17]
-        marks = dict(zip(LANDMARKS10, rows, strict=True))
-    elif truth.landmarks7 is not None:
-        marks = dict(zip(LANDMARKS7, truth.landmarks7, strict=True))
-    else:
-        raise ScoreError("the truth has no landmarks to find the head's axes by")
-    right, left = (marks[36] + marks[39]) / 2, (marks[42] + marks[45]) / 2
-    mouth = (marks[48] + marks[54]) / 2
-    middle, across = (left + right) / 2, left - right
-    x = across / np.linalg.norm(across)
-    y = middle - mouth
-    y -= (y @ x) * x
-    y /= np.linalg.norm(y)
-    axes = np.stack([x, y, np.cross(x, y)])
-    scale = _PUPILS_M / float(np.linalg.norm(across))
+    middle, axes, apart = axes_of(known_landmarks(truth))
+    scale = _PUPILS_M / apart
     return middle - _BEHIND_EYES_M / scale * axes[2], axes, scale
 
 

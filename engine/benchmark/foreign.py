@@ -51,15 +51,15 @@ class Labels:
 
 
 def labels_of(vertices: F64, faces: I32, reference: HeadModel, cache: Path | None = None) -> Labels:
-    """Label a topology by one of its meshes, neutral or nearly so; some 10 s.
+    """Label a topology by one of its meshes, neutral or nearly so; some 20 s.
 
     Args:
         vertices: (V, 3) metres, turned in any way; faces: (F, 3).
-        cache: folder where the result is kept.
+        cache: folder where the result is kept, for all meshes of these faces.
     Raises: AssetError: if the model does not fit over the mesh.
     """
     check_mesh("mesh to label", vertices, faces)
-    path = None if cache is None else cache / f"labels_{_key(vertices, faces, reference)}.npz"
+    path = None if cache is None else cache / f"labels_{_key(faces, reference)}.npz"
     if path is not None and (kept := _read(path, faces)) is not None:
         return kept
     labels = _carried(vertices, faces, reference)
@@ -130,10 +130,9 @@ def _eyes_only(vertices: F64, reference: HeadModel) -> F32:
     return regressor
 
 
-def _key(vertices: F64, faces: I32, reference: HeadModel) -> str:
+def _key(faces: I32, reference: HeadModel) -> str:
     digest = hashlib.sha256(reference.model_id.encode())
     digest.update(np.ascontiguousarray(faces, np.int32).tobytes())
-    digest.update(np.ascontiguousarray(vertices, np.float32).tobytes())
     return digest.hexdigest()[:16]
 
 

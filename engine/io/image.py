@@ -1,5 +1,6 @@
 """Pictures: any common file in, upright RGB out; PNG out; a folder as a source of frames."""
 
+import io
 import re
 import struct
 import warnings
@@ -7,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeGuard
+from typing import BinaryIO, Final, TypeGuard
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -23,6 +24,7 @@ __all__ = [
     "UNREAD_SUFFIXES",
     "ImageSource",
     "LoadedImage",
+    "decode_image",
     "list_images",
     "load_image",
     "save_png",
@@ -70,17 +72,28 @@ def load_image(path: Path) -> LoadedImage:
     Raises: CaptureError: if the file is missing, empty, damaged, not a picture or too large.
     """
     check_readable(path, "picture")
+    with path.open("rb") as file:
+        return _load(file, path)
+
+
+def decode_image(data: bytes, name: Path) -> LoadedImage:
+    """As `load_image`, for a file's content, e.g. out of an archive; name: for messages."""
+    return _load(io.BytesIO(data), name)
+
+
+def _load(file: BinaryIO, path: Path) -> LoadedImage:
     with warnings.catch_warnings():
         # Pillow warns about damaged metadata, which costs nothing here, and about pictures over a
         # limit of its own, lower than MAX_PIXELS.
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path) as picture:
+            with Image.open(file) as picture:
                 return _decode(picture, path)
         except Image.DecompressionBombError as error:
             raise _too_large(path, str(error)) from error
         except UnidentifiedImageError as error:
-            raise CaptureError(_why_not_a_picture(path)) from error
+            file.seek(0)
+            raise CaptureError(_why_not_a_picture(file.read(16), path)) from error
         except _BROKEN as error:
             raise CaptureError(
                 f"{path} is damaged or cut short ({error}); copy or download it again"
@@ -159,9 +172,7 @@ class ImageSource:
         self._next = len(self.paths)
 
 
-def _why_not_a_picture(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(16)
+def _why_not_a_picture(head: bytes, path: Path) -> str:
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
         return f"{path} is a HEIC/HEIF picture, which cannot be read; export it as JPEG or PNG"
     if path.suffix.lower() in UNREAD_SUFFIXES:

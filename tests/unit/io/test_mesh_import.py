@@ -39,7 +39,7 @@ def test_what_another_program_wrote_is_read(tmp_path):
 
 
 def test_broken_files_are_named(tmp_path):
-    with pytest.raises(AssetError, match="no.obj cannot be read"):
+    with pytest.raises(AssetError, match=r"no\.obj cannot be read"):
         read_obj(tmp_path / "no.obj")
     with pytest.raises(AssetError, match="made is cut short: its faces name vertex 3 of 2"):
         parse_obj("v 0 0 0\nv 1 0 0\nf 1 2 3\n", "made")
