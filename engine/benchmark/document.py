@@ -94,13 +94,14 @@ def _inline(text: str) -> str:
 
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 78rem; margin: 2rem auto; padding: 0 1rem;
   color: #1c2024; background: #fff; }
 h1 { font-size: 1.7rem; } h2 { margin-top: 2.2rem; border-bottom: 1px solid #d8dce0; }
 table { border-collapse: collapse; margin: 1rem 0 0.3rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #e4e7ea; }
 th { background: #f3f5f7; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; white-space: nowrap; }
+th:last-child, td:last-child { max-width: 22rem; }
 figure { margin: 1.2rem 0; } img { max-width: 100%; } code { background: #f3f5f7; }
 figcaption, .note { color: #59636e; font-size: 0.9rem; }
 """

@@ -17,7 +17,7 @@ from engine.files import replacing
 __all__ = ["Row", "RowFile", "Status"]
 
 Status = Literal["ok", "no-face", "error", "not-scored"]
-"""error: the sample or the method failed; not-scored: there is a face, but it cannot be measured."""
+"""error: sample or method failed; not-scored: there is a face, but it cannot be measured."""
 
 _FIXED: Final = (
     "suite", "sample", "method", "group", "subject", "status", "message", "warnings", "model_id",

@@ -5,7 +5,7 @@ Suites and methods are built once in each worker; a sample's failure is a row, n
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,26 +113,28 @@ class BenchWorker:
     def _scored(
         self, suite: Suite, sample: BenchSample, name: str, sight: SampleSight, scorer: Scorer
     ) -> Scored:
-        start = time.perf_counter()
         try:
-            found = self.predict(suite, name, sight)
+            predictor = self.predictor(suite, name, sight)
+            start = time.perf_counter()
+            found = predictor.predict(sight)
+            ms = 1e3 * (time.perf_counter() - start)
         except Exception as error:  # one sample's trouble must not stop the others
             logger.debug("%s of %s", name, sample.sample_id, exc_info=True)
             self._predictors.clear()  # in what state they are nobody knows
             kind = "" if isinstance(error, EngineError) else f"{type(error).__name__}: "
             return Scored(_row(suite, sample, name, "error", f"{kind}{error}"))
-        ms = 1e3 * (time.perf_counter() - start)
         if found is None:
             return Scored(_row(suite, sample, name, "no-face", "no face found", ms))
         return self._measured(suite, sample, name, found, sight.truth, scorer, ms)
 
-    def predict(self, suite: Suite, name: str, sight: SampleSight) -> Prediction | None:
-        """What a method finds in a sample; methods are made when first needed."""
+    def predictor(self, suite: Suite, name: str, sight: SampleSight) -> Predictor:
+        """Made when first needed, and warmed up: the first run takes longer."""
         key = (name, suite.neutral, sight.box is not None)
         if key not in self._predictors:
             made = self._maker.make(name, neutral=suite.neutral, boxed=sight.box is not None)
+            made.predict(sight)
             self._predictors[key] = made
-        return self._predictors[key].predict(sight)
+        return self._predictors[key]
 
     def _measured(
         self,
@@ -170,7 +172,7 @@ def _row(
     ms: float | None = None,
     *,
     model_id: str = "",
-    stage_ms: "dict[str, float] | None" = None,
+    stage_ms: Mapping[str, float] | None = None,
 ) -> Row:
     return Row(
         suite.name, sample.sample_id, method, sample.group, sample.subject, status,
