@@ -3,7 +3,7 @@
 Uses an OpenGL context and MediaPipe: make, use and close it in one thread.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import moderngl
 import numpy as np
@@ -33,11 +33,24 @@ from engine.synth.visibility import HeadVisibility, measure_visibility, with_row
 from engine.synth.wardrobe import Wardrobe, draw_props, draw_worn
 from engine.types import F32, U8, FlameParams
 
-__all__ = ["SampleMaker"]
+__all__ = ["SampleMaker", "Scene"]
 
 _SPLITS = ("train", "val")
 _OPEN_JAW = 0.3  # radians
 _CLOSEST = 0.12  # metres
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A drawn window, before a crop is cut out of it."""
+
+    head: SynthHead  # whose model vertices and parameters belong to
+    params: FlameParams
+    posed: PosedPerson
+    placement: Placement
+    maps: SceneMaps
+    image: U8  # (H, W, 3) RGB, finished
+    meta: dict[str, object]
 
 
 class SampleMaker:
@@ -64,12 +77,31 @@ class SampleMaker:
         self._visibility = {head.name: _visibility(self._ctx, head) for head in self._heads}
         self._finder = PointFinder()
 
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """Names of the heads that samples are drawn from."""
+        return tuple(head.name for head in self._heads)
+
     def make(self, index: int) -> Sample:
         """The sample of an index."""
-        settings = self.settings
-        rng = np.random.default_rng([settings.seed, _SPLITS.index(settings.split), index])
-        head = self._heads[rng.integers(len(self._heads))]
-        person = draw_person(rng, head, settings.split)
+        rng = self._rng(index)
+        scene = self._scene(rng, self._heads[rng.integers(len(self._heads))])
+        model = scene.head.model
+        points, found = self._points(rng, model, scene.posed, scene.placement, scene.image)
+        return self._cut(rng, index, scene, points, scene.meta | {"found": found})
+
+    def scene(self, index: int, population: str) -> Scene:
+        """The whole window of an index, with a person of one of `populations`."""
+        rng = self._rng(index)
+        rng.integers(len(self._heads))  # what follows is then drawn as in `make`
+        return self._scene(rng, self._heads[self.populations.index(population)])
+
+    def _rng(self, index: int) -> np.random.Generator:
+        split = _SPLITS.index(self.settings.split)
+        return np.random.default_rng([self.settings.seed, split, index])
+
+    def _scene(self, rng: np.random.Generator, head: SynthHead) -> Scene:
+        person = draw_person(rng, head, self.settings.split)
         posed = self._posers[head.name].pose(person)
         placement = draw_placement(rng)
         light = self._wardrobe.lights[rng.integers(len(self._wardrobe.lights))]
@@ -78,9 +110,15 @@ class SampleMaker:
         backdrop = draw_backdrop(rng, light, WINDOW_PX)
         linear = maps.light[..., :3] + (1 - maps.light[..., 3:]) * backdrop
         image = apply_photo_effects(linear, draw_photo_effects(rng))
-        points, found = self._points(rng, head.model, posed, placement, image)
-        meta |= {"population": head.name, "light": light.name, "found": found}
-        return self._cut(rng, index, head, person, posed, placement, maps, image, points, meta)
+        return Scene(
+            head=head,
+            params=_params(head.model, person, placement),
+            posed=posed,
+            placement=placement,
+            maps=maps,
+            image=image,
+            meta=meta | {"population": head.name, "light": light.name},
+        )
 
     def _draw(
         self,
@@ -134,22 +172,17 @@ class SampleMaker:
         self,
         rng: np.random.Generator,
         index: int,
-        head: SynthHead,
-        person: Person,
-        posed: PosedPerson,
-        placement: Placement,
-        maps: SceneMaps,
-        image: U8,
+        scene: Scene,
         points: F32,
         meta: dict[str, object],
     ) -> Sample:
-        size = self.settings.size_px
+        size, placement = self.settings.size_px, scene.placement
         square = draw_crop(rng, points)
         crop = crop_matrix(square, size)
         cropview_from_head = view_from_crop(placement.camera, crop, size).T @ placement.R
-        cut = crop_maps(image, maps, square, size, cropview_from_head)
+        cut = crop_maps(scene.image, scene.maps, square, size, cropview_from_head)
         camera = crop_camera(placement.camera, crop, size)
-        marks = posed.landmarks @ placement.R.T + placement.t
+        marks = scene.posed.landmarks @ placement.R.T + placement.t
         in_crop = np.empty_like(points)
         in_crop[:, :2] = points[:, :2] @ crop[:, :2].T + crop[:, 2]
         in_crop[:, 2] = points[:, 2] * np.hypot(*crop[0, :2])
@@ -162,7 +195,7 @@ class SampleMaker:
             depth=cut.depth,
             points=in_crop.astype(np.float32),
             landmarks68=project(marks, camera.K).astype(np.float32),
-            params=_params(head.model, person, placement),
+            params=scene.params,
             camera=camera,
             meta=meta,
         )
