@@ -246,7 +246,9 @@ def _refuse_others(out: Path, record: dict[str, Any]) -> None:
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    pairs = {"head model": (before["head_model"]["model_id"], now["head_model"]["model_id"])}
+    pairs: dict[str, tuple[Any, Any]] = {
+        "head model": (before["head_model"]["model_id"], now["head_model"]["model_id"])
+    }
     for name in ("alignment", "facescape", "pack"):
         pairs[name] = (before["settings"][name], now["settings"][name])
     for part, then, today in (
@@ -254,8 +256,15 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         ("files of", before["files"], now["files"]),
     ):
         for name in then.keys() & today.keys():
-            pairs[f"{part} {name}"] = (then[name], today[name])
+            pairs[f"{part} {name}"] = _comparable(then[name]), _comparable(today[name])
     return [f"{k}: {a} there, {b} asked for" for k, (a, b) in sorted(pairs.items()) if a != b]
+
+
+def _comparable(value: Any) -> Any:  # noqa: ANN401  (JSON)
+    """Without what may differ: how many samples are made changes none of them."""
+    if isinstance(value, dict):
+        return {key: v for key, v in value.items() if key not in ("n_samples", "cache")}
+    return value
 
 
 def _write_record(out: Path, record: dict[str, Any]) -> None:

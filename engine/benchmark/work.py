@@ -17,6 +17,7 @@ from engine.benchmark.rows import Row, Status
 from engine.benchmark.scoring import Scorer
 from engine.benchmark.types import Alignment, BenchSample, Suite, SuiteSettings, Truth
 from engine.errors import EngineError, ModelContractError
+from engine.flame.model import HeadModel
 from engine.types import F32
 
 __all__ = ["BenchWorker", "SampleTask", "Scored", "WorkSettings", "do_task", "make_worker"]
@@ -103,6 +104,22 @@ class BenchWorker:
             predictor.close()
         for suite, _ in self._suites.values():
             suite.close()
+
+    @property
+    def model(self) -> HeadModel:
+        """The head model that all methods fit."""
+        return self._maker.model
+
+    def truth(self, suite: str, index: int) -> Truth:
+        """What is known of a sample. Raises: EngineError."""
+        return self._suite(suite)[1][index].truth()
+
+    def look(self, suite: str, index: int, method: str) -> tuple[SampleSight, Prediction | None]:
+        """A sample again, and what a method finds in it. Raises: EngineError."""
+        opened, samples = self._suite(suite)
+        sample = samples[index]
+        sight = SampleSight(sample.load(), sample.truth(), sample.box)
+        return sight, self.predictor(opened, method, sight).predict(sight)
 
     def _suite(self, name: str) -> tuple[Suite, Sequence[BenchSample]]:
         if name not in self._suites:
