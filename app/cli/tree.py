@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.assets import assets_app
+from app.cli.bench import bench
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.export import export_app
@@ -53,6 +54,7 @@ def _for_all_commands(
 cli.command()(demo)
 cli.command()(live)
 cli.command()(fit)
+cli.command()(bench)
 cli.command()(synth)
 cli.add_typer(train_app, name="train")
 cli.add_typer(export_app, name="export")

@@ -53,6 +53,7 @@ class Prediction:
 
     face: PredictedFace
     stage_ms: Mapping[str, float] = field(default_factory=dict)
+    rim: I32 | None = None  # vertices where a mesh ends on the face; None: it covers the face
 
 
 class Predictor(Protocol):
@@ -107,6 +108,7 @@ class MediapipePredictor:
 
     Its places are weak perspective, in px: the size is set so that a face is as wide as usual. Of
     iBUG's 68 it knows the ten that both conventions put in the same place, so that there is no NME.
+    It ends on the forehead: it is measured where it is.
     """
 
     def __init__(self, n_faces: int) -> None:
@@ -121,10 +123,10 @@ class MediapipePredictor:
         if crop is None:
             return None
         vertices = _upright(crop)
-        points = np.full((68, 3), np.nan)
+        points: F64 = np.full((68, 3), np.nan)
         points[list(NME10_IBUG)] = vertices[list(NME10)]
         face = PredictedFace(vertices, self._faces, self._regions, landmarks68=points)
-        return Prediction(face, clock.ms)
+        return Prediction(face, clock.ms, rim=np.array(OVAL, np.int32))
 
     def close(self) -> None:
         self._cropper.close()

@@ -48,6 +48,16 @@ class SpeedResult:
             "timings": [timing.to_dict() for timing in self.timings],
         }
 
+    def figures(self) -> dict[str, Any]:
+        """Percentiles by subject; for programs."""
+        told = self.to_dict()
+        for timing, values in zip(self.timings, told["timings"], strict=True):
+            del values["ms"]
+            for share in (50, 95, 99):
+                ms = timing.percentile(share)
+                values[f"p{share}_ms"] = ms if math.isfinite(ms) else None
+        return told
+
     def median_ms(self, name: str, runtime: str = "") -> float:
         """Of the timing called so, of a runtime that begins so; NaN without it."""
         for timing in self.timings:

@@ -2,14 +2,24 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import numpy as np
 
 from engine.benchmark.rows import Row
 
-__all__ = ["DASH", "FINDING", "Stats", "by_method", "latencies_ms", "number", "scores", "stats_of"]
+__all__ = [
+    "DASH",
+    "FINDING",
+    "Stats",
+    "by_method",
+    "figures",
+    "latencies_ms",
+    "number",
+    "scores",
+    "stats_of",
+]
 
 DASH: Final = "-"
 FINDING: Final = "crop"
@@ -54,13 +64,40 @@ def scores(rows: Iterable[Row], key: str) -> list[float]:
 
 
 def latencies_ms(rows: Iterable[Row]) -> tuple[list[float], list[float]]:
-    """Of rows with a face: the whole method, and without looking for the face."""
+    """Of rows with a face: the whole method; and without looking for it, where that is not all."""
     timed = [row for row in rows if row.ms is not None and row.status in ("ok", "not-scored")]
     whole = [row.ms for row in timed if row.ms is not None]
-    rest = [ms - row.stage_ms.get(FINDING, 0.0) for row, ms in zip(timed, whole, strict=True)]
+    rest = [
+        ms - row.stage_ms.get(FINDING, 0.0)
+        for row, ms in zip(timed, whole, strict=True)
+        if set(row.stage_ms) != {FINDING}
+    ]
     return whole, rest
 
 
 def number(value: float, digits: int) -> str:
     """As printed in tables; a dash where there is none."""
     return f"{value:.{digits}f}" if math.isfinite(value) else DASH
+
+
+def figures(rows: Iterable[Row]) -> dict[str, dict[str, dict[str, Any]]]:
+    """By suite and method: n, failed, and of each score n, mean, median and p95; for programs."""
+    told: dict[str, dict[str, dict[str, Any]]] = {}
+    every = list(rows)
+    for suite in dict.fromkeys(row.suite for row in every):
+        own = [row for row in every if row.suite == suite]
+        methods = by_method(own, list(dict.fromkeys(row.method for row in own)))
+        told[suite] = {name: _figures(found) for name, found in methods.items()}
+    return told
+
+
+def _figures(rows: list[Row]) -> dict[str, Any]:
+    keys = sorted({key for row in rows for key in row.values})
+    whole, rest = latencies_ms(rows)
+    return {
+        "n": len(rows),
+        "failed": sum(row.status != "ok" for row in rows),
+        "ms_p50": float(np.median(whole)) if whole else None,
+        "ms_face_known_p50": float(np.median(rest)) if rest else None,
+        "scores": {key: asdict(stats_of(scores(rows, key))) for key in keys},
+    }

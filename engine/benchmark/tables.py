@@ -89,13 +89,13 @@ def ablation_table(methods: Methods, landmarks: Methods, obstacles: Mapping[str,
 def detail_table(methods: Methods, keys: Sequence[tuple[str, str, int]]) -> Table:
     """Mean, median and 95th percentile of some scores: (key, title with unit, digits)."""
     lines = []
-    for name, rows in methods.items():
-        for key, title, digits in keys:
+    for key, title, digits in keys:
+        for name, rows in methods.items():
             s = stats_of(scores(rows, key))
             if s.n:
                 values = [number(v, digits) for v in (s.mean, s.median, s.p95)]
-                lines.append([f"`{name}`", title, str(s.n), *values])
-    return Table(("method", "score", "n", "mean", "median", "95 % under"), lines)
+                lines.append([title, f"`{name}`", str(s.n), *values])
+    return Table(("score", "method", "n", "mean", "median", "95 % under"), lines)
 
 
 def group_table(methods: Methods, key: str, title: str, digits: int) -> Table | None:

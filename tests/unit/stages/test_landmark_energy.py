@@ -16,7 +16,7 @@ pytestmark = pytest.mark.assets
 def test_pose_equations_are_the_wholes_first_rows(openhead: HeadModel):
     truth = random_params(openhead, np.random.default_rng(3))
     turn = Rotation.from_euler("xyz", (4, 12, -7), degrees=True).as_matrix()
-    start = truth.with_values(R=truth.R @ turn, t=truth.t + [0.01, -0.02, 0.05])
+    start = truth.with_values(R=truth.R @ turn, t=truth.t + np.array([0.01, -0.02, 0.05]))
     energy = LandmarkEnergy(openhead, FitConfig())
     points = landmarks_of(openhead, truth, PosedHead(openhead).vertices(truth), CAMERA)
     seen, unknowns = energy.observe(points, CAMERA), unknowns_of(openhead, start)
