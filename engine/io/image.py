@@ -64,31 +64,34 @@ class LoadedImage:
         check_array("LoadedImage.image", self.image, (None, None, 3), np.uint8)
 
 
-def load_image(path: Path) -> LoadedImage:
+def load_image(path: Path, *, upright: bool = True) -> LoadedImage:
     """Read a picture as upright 8-bit RGB.
 
     EXIF orientation is applied, transparency is laid on white, 16 bits a channel become 8, and of
     an animation the first picture is taken.
+
+    Args:
+        upright: False: leave the rows as they are stored, as annotations of data sets count them.
     Raises: CaptureError: if the file is missing, empty, damaged, not a picture or too large.
     """
     check_readable(path, "picture")
     with path.open("rb") as file:
-        return _load(file, path)
+        return _load(file, path, upright=upright)
 
 
 def decode_image(data: bytes, name: Path) -> LoadedImage:
     """As `load_image`, for a file's content, e.g. out of an archive; name: for messages."""
-    return _load(io.BytesIO(data), name)
+    return _load(io.BytesIO(data), name, upright=True)
 
 
-def _load(file: BinaryIO, path: Path) -> LoadedImage:
+def _load(file: BinaryIO, path: Path, *, upright: bool) -> LoadedImage:
     with warnings.catch_warnings():
         # Pillow warns about damaged metadata, which costs nothing here, and about pictures over a
         # limit of its own, lower than MAX_PIXELS.
         warnings.simplefilter("ignore")
         try:
             with Image.open(file) as picture:
-                return _decode(picture, path)
+                return _decode(picture, path, upright)
         except Image.DecompressionBombError as error:
             raise _too_large(path, str(error)) from error
         except UnidentifiedImageError as error:
@@ -189,10 +192,10 @@ def _too_large(path: Path, found: str) -> CaptureError:
     return CaptureError(f"{path} is too large ({found}); scale it to at most {limit} megapixels")
 
 
-def _decode(picture: Image.Image, path: Path) -> LoadedImage:
+def _decode(picture: Image.Image, path: Path, upright: bool) -> LoadedImage:
     if picture.width * picture.height > MAX_PIXELS:
         raise _too_large(path, f"{picture.width}x{picture.height} px")
-    image = _as_rgb(ImageOps.exif_transpose(picture), path)
+    image = _as_rgb(ImageOps.exif_transpose(picture) if upright else picture, path)
     image.setflags(write=False)
     return LoadedImage(image=image, focal_px=_focal_px(picture))
 

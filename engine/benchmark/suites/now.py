@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from engine.benchmark.suites.data_sets import NOW
 from engine.benchmark.suites.now_files import read_box, read_picked_points
 from engine.benchmark.types import Kind, SuiteSettings, Truth, TruthMesh
@@ -54,8 +52,8 @@ class NowSample:
         return read_box(self.box_file)
 
     def load(self) -> Frame:
-        loaded = load_image(self.picture)
-        return Frame(np.ascontiguousarray(loaded.image), 0, 0, loaded.focal_px)
+        loaded = load_image(self.picture, upright=False)
+        return Frame(loaded.image, 0, 0, loaded.focal_px)
 
     def truth(self) -> Truth:
         if self.scan is None or self.landmarks is None:

@@ -18,8 +18,11 @@ from engine.flame.posed import PosedHead, surface_points
 from engine.frames import project
 from engine.head_choice import chosen_head_model
 from engine.pipeline import yaw_of
+from engine.synth.builtin_pack import builtin_pack
 from engine.synth.engine import SampleMaker, Scene
+from engine.synth.pack import SynthPack
 from engine.synth.pack_choice import chosen_pack
+from engine.synth.pack_file import load_pack
 from engine.synth.sample import MASK_CLASSES, code_normals, decode_normals
 from engine.synth.settings import SynthSettings
 from engine.types import F32, F64, Frame, NormalMap
@@ -108,7 +111,8 @@ class SyntheticSuite:
         return f"synthetic, people and looks of {self._path.name}"
 
     def samples(self) -> Sequence[SyntheticSample]:
-        names = self._maker.populations
+        """Raises: AssetError: if the pack cannot be read."""
+        names = tuple(self._pack.heads)
         return tuple(
             SyntheticSample(self, i, names[i % len(names)]) for i in range(self._settings.n_samples)
         )
@@ -142,11 +146,13 @@ class SyntheticSuite:
         self._made = False
 
     @cached_property
+    def _pack(self) -> SynthPack:
+        return builtin_pack() if self._path is None else load_pack(self._path)
+
+    @cached_property
     def _maker(self) -> SampleMaker:
-        settings = SynthSettings(
-            seed=_SEED_OFFSET + self._settings.seed, split="val", pack=self._path
-        )
-        maker = SampleMaker(settings)
+        seed = _SEED_OFFSET + self._settings.seed
+        maker = SampleMaker(SynthSettings(seed=seed, split="val", pack=self._path), self._pack)
         self._made = True
         return maker
 

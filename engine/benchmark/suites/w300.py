@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from engine.benchmark.suites.data_sets import W300
 from engine.benchmark.suites.pts import read_pts
 from engine.benchmark.types import Kind, SuiteSettings, Truth
@@ -69,8 +67,8 @@ class W300Sample:
         return float(left), float(top), float(right), float(bottom)
 
     def load(self) -> Frame:
-        loaded = load_image(self.picture)
-        return Frame(np.ascontiguousarray(loaded.image), 0, 0, loaded.focal_px)
+        loaded = load_image(self.picture, upright=False)
+        return Frame(loaded.image, 0, 0, loaded.focal_px)
 
     def truth(self) -> Truth:
         return Truth(landmarks68_px=read_pts(self.points))

@@ -249,7 +249,9 @@ def test_calibration_is_read_without_the_blank_lines(tmp_path):
     text = f"400002\n{rows(K)}\n0 0 0 0 0\n{rows(extrinsics(0.0))}\n"
     camera = parse_krt(text, "KRT")["400002"]
     assert np.array_equal(camera.K, K)
-    assert camera.R @ camera.centre + camera.t == pytest.approx(np.zeros(3), abs=1e-6)  # text of ten digits
+    assert camera.R @ camera.centre + camera.t == pytest.approx(
+        np.zeros(3), abs=1e-6
+    )  # text of ten digits
     with pytest.raises(AssetError, match="7 lines, expected 8"):
         parse_krt(text.replace("0 0 0 0 0\n", ""), "KRT")
 

@@ -111,6 +111,21 @@ def test_pictures_without_points_and_points_without_picture_are_named(tree):
     ]
 
 
+def test_pictures_stay_as_stored_where_points_were_marked(tree):
+    sample = suite(tree).samples()[1]
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter when shown
+    Image.new("RGB", (80, 70)).save(sample.picture, exif=exif)
+    assert sample.load().image.shape == (70, 80, 3)
+
+
+def test_of_two_faces_in_a_picture_the_box_tells_the_marked_one(tree):
+    left, right = suite(tree).samples()[2:]
+    lines = [f"{x + 300:.3f} {y:.3f}" for x, y in POINTS]
+    right.points.write_text("version: 1\nn_points: 68\n{\n" + "\r\n".join(lines) + "\n}\n")
+    assert right.box == pytest.approx(np.array(left.box) + np.array([300, 0, 300, 0]))
+
+
 def test_a_corrupt_picture_is_an_error_of_its_own(tree):
     sample = suite(tree).samples()[1]
     sample.picture.write_bytes(sample.picture.read_bytes()[:200])
