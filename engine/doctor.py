@@ -36,6 +36,14 @@ from engine.doctor_checks import (
     check_python,
     check_qt_libraries,
 )
+from engine.doctor_parts import (
+    check_heads,
+    check_licences,
+    check_mediapipe,
+    check_processor,
+    check_qt_plugins,
+    check_recording,
+)
 from engine.errors import ProviderError
 
 __all__ = ["Check", "as_json", "as_text", "has_failed", "run_checks"]
@@ -50,18 +58,26 @@ def run_checks(folder: Path | None = None) -> list[Check]:
     Args:
         folder: where output would go, for the free space; default the working folder.
     """
+    # Importing cv2 sets variables that Qt looks at: what they were is read first.
+    environment = dict(os.environ)
     steps: list[tuple[str, Callable[[], Check]]] = [
+        ("Processor", lambda: check_processor(_usable_cores(), os.cpu_count() or 1)),
         ("Python", lambda: check_python(sys.version_info[:3])),
         ("Packages", lambda: check_packages(_requirements(), installed_version)),
         ("OpenCV", lambda: check_opencv(installed_version)),
+        ("MediaPipe", lambda: check_mediapipe(installed_version("mediapipe"), _files("mediapipe"))),
         ("ONNX Runtime", lambda: check_onnx(installed_version, _onnx_providers, _has_nvidia())),
         ("Normal network", lambda: check_normals(_normals_measured)),
         ("Qt libraries", lambda: check_qt_libraries(ctypes.CDLL, platform.system())),
-        ("Display", lambda: check_display(os.environ, platform.system())),
+        ("Qt plugins", lambda: check_qt_plugins(environment)),
+        ("Display", lambda: check_display(environment, platform.system())),
         ("OpenGL", lambda: check_gl(_gl_description)),
         ("Cameras", _look_for_cameras),
         ("Assets", _look_at_assets),
+        ("Head models", _look_for_heads),
+        ("Licences", _look_at_licences),
         ("Video encoder", _look_for_encoder),
+        ("Recording", _try_recording),
         ("Disk", lambda: check_disk(shutil.disk_usage(folder or Path.cwd()).free)),
     ]
     return [_guarded(name, step) for name, step in steps]
@@ -117,9 +133,8 @@ def installed_version(name: str) -> str | None:
 _WHOLE_WORDS: Final[dict[str, Any]] = {"break_long_words": False, "break_on_hyphens": False}
 _GL_PROBE: Final = """
 import json
-from engine.render.context import describe, headless_context
-context = headless_context()
-print(json.dumps(describe(context)))
+from engine.render.drawing_check import try_drawing
+print(json.dumps(try_drawing()))
 """
 _ONNX_PROBE: Final = """
 import json, onnxruntime
@@ -149,6 +164,38 @@ def _look_at_assets() -> Check:
     from engine.io.assets import load_manifest
 
     return check_assets(load_manifest)
+
+
+def _look_for_heads() -> Check:
+    from engine.flame.cache import imported_heads
+
+    return check_heads(imported_heads())
+
+
+def _look_at_licences() -> Check:
+    from engine.io.assets import load_manifest
+
+    return check_licences(load_manifest, installed_version)
+
+
+def _try_recording() -> Check:
+    from engine.io.recording_check import try_recording
+
+    return check_recording(try_recording)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _files(name: str) -> list[str]:
+    """Paths of what a package installed; none where there is no such package."""
+    try:
+        return [file.as_posix() for file in metadata.files(name) or []]
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def _look_for_encoder() -> Check:

@@ -37,6 +37,7 @@ Status = Literal["ok", "warn", "fail"]
 
 FREE_WARN_BYTES: Final = 2_000_000_000
 FREE_FAIL_BYTES: Final = 200_000_000
+_MOST_GROWN_MB: Final = 64.0  # over some runs of a warm network, which need nothing new
 XCB_PACKAGES: Final = {
     "libxcb-cursor.so.0": "libxcb-cursor0",
     "libxcb-icccm.so.4": "libxcb-icccm4",
@@ -100,7 +101,8 @@ def check_packages(
     if not requirements:
         wrong = ["n2fnet itself is not installed"]
     if wrong:
-        return Check("Packages", "fail", "; ".join(wrong), "run `pip install -e .` or `make demo`")
+        fix = "run `pip install` on n2fnet's wheel or folder again, or `make demo`"
+        return Check("Packages", "fail", "; ".join(wrong), fix)
     return Check("Packages", "ok", f"all {len(requirements)} as asked for")
 
 
@@ -132,15 +134,15 @@ def check_onnx(
             name,
             "fail",
             f"onnxruntime {cpu} and onnxruntime-gpu {gpu}, which overwrite each other",
-            "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install -e .[cpu]` "
-            "or, with an NVIDIA card, `pip install -e .[gpu]`",
+            "run `pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install onnxruntime` "
+            "or, with an NVIDIA card, `pip install onnxruntime-gpu`",
         )
     if not cpu and not gpu:
         return Check(
             name,
             "warn",
             "not installed; --method landmarks works without",
-            "run `pip install -e .[cpu]` or, with an NVIDIA card, `pip install -e .[gpu]`",
+            "run `pip install onnxruntime` or, with an NVIDIA card, `pip install onnxruntime-gpu`",
         )
     found = providers()
     shown = f"{cpu or gpu}, {', '.join(p.removesuffix('ExecutionProvider') for p in found)}"
@@ -151,7 +153,7 @@ def check_onnx(
             name,
             "warn",
             f"{shown}; the NVIDIA card is not used",
-            "run `pip uninstall -y onnxruntime`, then `pip install -e .[gpu]`",
+            "run `pip uninstall -y onnxruntime`, then `pip install onnxruntime-gpu`",
         )
     return Check(name, "ok", shown)
 
@@ -160,8 +162,7 @@ def check_normals(measure: Callable[[], Mapping[str, str | float]]) -> Check:
     """Whether the shipped normal network is as recorded, and how fast it runs here.
 
     Args:
-        measure: file, provider, fallback and ms per face; file is empty where none is shipped.
-            Raises ProviderError if it does not run.
+        measure: as `engine.normal_speed.measure_shipped`; raises ProviderError if it does not run.
     """
     name = "Normal network"
     try:
@@ -174,6 +175,9 @@ def check_normals(measure: Callable[[], Mapping[str, str | float]]) -> Check:
     shown = f"{found['file']} as recorded, {found['ms']:.1f} ms per face on {found['provider']}"
     if "n2fnet_ms" in found:
         shown += f"; N2FNet {found['n2fnet_ms']:.1f} ms"
+    if (grown := float(found.get("grown_mb", 0.0))) > _MOST_GROWN_MB:
+        fix = "update the graphics driver and onnxruntime-gpu, or use onnxruntime on the CPU"
+        return Check(name, "warn", f"{shown}; each run keeps memory, {grown:.0f} MB by now", fix)
     if found["fallback"]:
         fix = "mend or remove what it asks for, or see ONNX Runtime above"
         return Check(name, "warn", f"{shown}; {found['fallback']}", fix)
@@ -220,7 +224,7 @@ def check_gl(describe: Callable[[], Mapping[str, str]]) -> Check:
     """Whether pictures can be drawn, and by what.
 
     Args:
-        describe: vendor, renderer and version of a context; raises ProviderError without one.
+        describe: as `engine.render.drawing_check.try_drawing`.
     """
     try:
         found = describe()
@@ -233,6 +237,9 @@ def check_gl(describe: Callable[[], Mapping[str, str]]) -> Check:
             "`sudo apt-get install -y libegl1 libgl1-mesa-dri` (names on Debian and Ubuntu)",
         )
     shown = f"{found['renderer']}, {found['version']}"
+    if found.get("trouble"):
+        fix = "update the graphics driver, or draw by the processor: LIBGL_ALWAYS_SOFTWARE=1"
+        return Check("OpenGL", "fail", f"{shown}; {found['trouble']}", fix)
     if any(name in found["renderer"].lower() for name in ("llvmpipe", "softpipe", "swrast")):
         fix = "drawn by the processor, which costs it time; a graphics driver would be faster"
         return Check("OpenGL", "warn", shown, fix)

@@ -1,8 +1,10 @@
 """How fast the shipped networks run on this machine."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +24,8 @@ _RUNS = 20
 def measure_shipped() -> dict[str, str | float]:
     """For `n2f doctor`: file, provider, fallback, ms; file is empty where none is shipped.
 
-    n2fnet_ms is there where N2FNet is shipped too.
+    n2fnet_ms is there where N2FNet is shipped too; grown_mb is what the process grew by while the
+    warm network ran, where that can be told.
 
     Raises: AssetError, ProviderError.
     """
@@ -36,6 +39,9 @@ def measure_shipped() -> dict[str, str | float]:
         "fallback": estimator.fallback,
         "ms": ms_per_face(estimator),
     }
+    before = _resident_mb()
+    ms_per_face(estimator)
+    measured["grown_mb"] = _resident_mb() - before
     network = METHODS[DEFAULT].network
     if network is not None and network in {asset.file for asset in load_manifest()}:
         measured["n2fnet_ms"] = ms_per_run(OnnxSession(asset_path(network), provider="auto"))
@@ -61,6 +67,15 @@ def ms_per_face(estimator: NormalEstimator) -> float:
     )
     camera = default_camera(640, 480)
     return _median_ms(lambda: estimator.run(crop, camera))
+
+
+def _resident_mb() -> float:
+    """Memory of this process; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
 
 def _median_ms(run: Callable[[], object]) -> float:

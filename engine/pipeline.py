@@ -14,7 +14,7 @@ from engine.frames import camera_from_focal, default_camera, project
 from engine.methods import Followers, method_named
 from engine.stages.face_cropper import CropConfig, FaceCropper
 from engine.stages.face_tracks import KEEP_NS
-from engine.stages.normal_estimator import NormalEstimator
+from engine.stages.normal_estimator import SeesNormals
 from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
@@ -35,7 +35,7 @@ class Reconstructor:
         method: str = "landmarks",
         n_faces: int = 1,
         tracking: bool = True,
-        normals: NormalEstimator | None = None,
+        normals: SeesNormals | None = None,
         weights: Path | None = None,
     ) -> None:
         """Load what the method needs.
@@ -53,7 +53,11 @@ class Reconstructor:
         # Matrices here are small: more BLAS threads than one only wait for each other.
         threadpool_limits(1, user_api="blas")
         self.model, self.tracking = model, tracking
-        self._cropper = FaceCropper(CropConfig(n_faces=n_faces, tracking=tracking))
+        config = CropConfig(n_faces=n_faces, tracking=tracking)
+        if normals is not None and normals.size_px > config.size_px:
+            # Others' networks see large crops: enlarging small ones would blur what they look at.
+            config = replace(config, size_px=normals.size_px)
+        self._cropper = FaceCropper(config)
         self._faces: dict[int, _Face] = {}
         self._normals = _Normals(model, normals) if normals is not None else None
         self._followers = Followers(model, weights, tracking=tracking)
@@ -118,7 +122,7 @@ class Reconstructor:
 class _Normals:
     """Sees normals and compares fits with them."""
 
-    def __init__(self, model: HeadModel, estimator: NormalEstimator) -> None:
+    def __init__(self, model: HeadModel, estimator: SeesNormals) -> None:
         self._estimator = estimator
         self._residual = NormalResidual(model)
 

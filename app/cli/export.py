@@ -96,3 +96,50 @@ def n2fnet(
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
     parity = export_n2fnet(checkpoint, out, chosen_head_model(model))
     typer.echo(f"{out}: {asdict(parity)}")
+
+
+@export_app.command()
+def pixel3dmm(
+    checkpoint: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="normals.ckpt or uv.ckpt of Pixel3DMM, or a .safetensors of it."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="FILE.onnx, or FILE.safetensors for the weights without any code."
+        ),
+    ],
+    mirror: Annotated[
+        bool,
+        typer.Option(
+            help="Average with the mirrored picture, as Pixel3DMM does; without, it takes half "
+            "the time."
+        ),
+    ] = True,
+) -> None:
+    """Write an official Pixel3DMM network as ONNX, and check it in ONNX Runtime against torch.
+
+    The checkpoint is read without running anything in it. With normals comes FILE.toml, and then
+    `n2f live --normals FILE.onnx` uses it. The weights stay under their authors' licence.
+    """
+    from engine.errors import ProviderError
+
+    try:
+        from engine.peers.pixel3dmm_checkpoint import read_checkpoint, write_safetensors
+        from engine.peers.pixel3dmm_export import export_pixel3dmm
+    except ModuleNotFoundError as error:
+        raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
+    found = read_checkpoint(checkpoint)
+    if out.suffix == ".safetensors":
+        write_safetensors(found, out)
+        typer.echo(f"{out}: {len(found.tensors)} tensors")
+        return
+    made = export_pixel3dmm(found, out, mirror=mirror)
+    typer.echo(f"{out}: {made.output}, differs from torch by {made.largest_difference:.1e}")
+    if made.description is not None:
+        typer.echo(f"{made.description}: its description")
+    if made.keys.unused:
+        typer.echo(f"not needed: {', '.join(made.keys.unused)}")

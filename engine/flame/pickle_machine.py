@@ -1,9 +1,9 @@
 """Reads a pickle as data: a stack machine that imports nothing and calls nothing.
 
-It knows the handful of globals that FLAME's files name (arrays, dtypes, sparse matrices, chumpy
-nodes), each answered by a plain node of ours; every other global, and every opcode that could reach
-code by another way, is refused by name. Strings of Python 2 are taken as Latin-1, which makes them
-interchangeable with bytes.
+It knows the globals of a vocabulary, by default the handful that FLAME's files name (arrays,
+dtypes, sparse matrices, chumpy nodes), each answered by a plain node of ours; every other global,
+and every opcode that could reach code by another way, is refused by name. Strings of Python 2 are
+taken as Latin-1, which makes them interchangeable with bytes.
 """
 
 import pickletools
@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from engine.flame.pickle_nodes import CALLABLE, CLASSES, Dtype, Global, Node, PickledArray, find
+from engine.flame.pickle_nodes import FLAME, Dtype, Global, Node, PickledArray, Vocabulary
 
 __all__ = ["read_pickle"]
 
@@ -22,7 +22,8 @@ _MARK = object()
 class _Machine:
     """The stack, the memo, and what the opcodes do to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Vocabulary) -> None:
+        self.words = words
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
@@ -34,7 +35,10 @@ class _Machine:
         elif opcode in _STEPS:
             _STEPS[opcode](self, arg)
         else:
-            _refuse(opcode)
+            self.refuse(opcode)
+
+    def refuse(self, opcode: str) -> None:
+        raise ValueError(f"it uses the pickle opcode {opcode}, which no {self.words.subject} needs")
 
     def pop(self) -> Any:  # noqa: ANN401  (whatever the file put there)
         if not self.stack or self.stack[-1] is _MARK:
@@ -69,39 +73,50 @@ class _Machine:
         items = [self.pop() for _ in range(n)]
         self.stack.append(tuple(items[::-1]))
 
-    def set_items(self, items: list[Any], target: dict[str, Any]) -> None:
+    def set_items(self, items: list[Any], target: dict[Any, Any]) -> None:
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # Keys other than strings could be tuples nested so that hashing them never ends.
-            if not isinstance(key, str):
+            # Keys of other kinds could be tuples nested so that hashing them never ends.
+            if not isinstance(key, self.words.keys):
                 raise ValueError("a dictionary has keys that are no strings")
             target[key] = value
 
     def reduce(self) -> None:
         args, function = self.pop(), self.pop()
-        known = isinstance(function, Global) and function.name in CALLABLE
+        known = isinstance(function, Global) and function.name in self.words.functions
         if not known or not isinstance(args, tuple):
-            raise ValueError("it calls something that is no function of FLAME's files")
-        self.stack.append(CALLABLE[function.name](args))
+            raise ValueError(f"it calls something that is no function of a {self.words.subject}")
+        self.stack.append(self.words.functions[function.name](args))
 
     def new_object(self) -> None:
         args, cls = self.pop(), self.pop()
-        if not (isinstance(cls, Global) and cls.name in CLASSES and args == ()):
-            raise ValueError("it makes an object that no FLAME file has")
+        if not (isinstance(cls, Global) and cls.name in self.words.classes and args == ()):
+            raise ValueError(f"it makes an object that no {self.words.subject} has")
         self.stack.append(Node(cls.name))
 
     def build(self) -> None:
         state = self.pop()
         target = self.pop()
-        if not isinstance(target, Node | Dtype | PickledArray):
-            raise ValueError("it changes something that is no object of FLAME's files")
-        target.build(state)
+        if isinstance(target, Node | Dtype | PickledArray):
+            target.build(state)
+        elif not (self.words.dicts_have_state and isinstance(target, dict)):
+            raise ValueError(f"it changes something that is no object of a {self.words.subject}")
         self.stack.append(target)
+
+    def persistent(self) -> None:
+        if self.words.persistent is None:
+            self.refuse("BINPERSID")
+        else:
+            self.stack.append(self.words.persistent(self.pop()))
 
     def stack_global(self) -> None:
         name, module = self.pop(), self.pop()
         if not (isinstance(name, str) and isinstance(module, str)):
             raise ValueError("it asks for a global without a name")
-        self.stack.append(find(f"{module}.{name}"))
+        self.stack.append(self.words.find(f"{module}.{name}"))
+
+    def instance(self, name: str) -> None:
+        self.words.find(name)
+        self.refuse("INST")
 
 
 _VALUES = frozenset(
@@ -125,12 +140,13 @@ _STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     "FRAME": lambda m, arg: None,
     "POP": lambda m, arg: m.pop(),
     "POP_MARK": lambda m, arg: m.pop_to_mark(),
-    "GLOBAL": lambda m, arg: m.stack.append(find(arg.replace(" ", ".", 1))),
+    "GLOBAL": lambda m, arg: m.stack.append(m.words.find(arg.replace(" ", ".", 1))),
     "STACK_GLOBAL": lambda m, arg: m.stack_global(),
-    "INST": lambda m, arg: _refuse_inst(arg.replace(" ", ".", 1)),
+    "INST": lambda m, arg: m.instance(arg.replace(" ", ".", 1)),
     "REDUCE": lambda m, arg: m.reduce(),
     "NEWOBJ": lambda m, arg: m.new_object(),
     "BUILD": lambda m, arg: m.build(),
+    "BINPERSID": lambda m, arg: m.persistent(),
     "TUPLE": lambda m, arg: m.stack.append(tuple(m.pop_to_mark())),
     "TUPLE1": lambda m, arg: m.take_tuple(1),
     "TUPLE2": lambda m, arg: m.take_tuple(2),
@@ -153,7 +169,7 @@ def _append(items: list[Any], machine: _Machine) -> None:
 
 
 def _start_dict(items: list[Any], machine: _Machine) -> None:
-    target: dict[str, Any] = {}
+    target: dict[Any, Any] = {}
     machine.set_items(items, target)
     machine.stack.append(target)
 
@@ -163,28 +179,19 @@ def _set_item(machine: _Machine) -> None:
     machine.set_items([key, value], machine.top(dict))
 
 
-def _refuse_inst(name: str) -> None:
-    find(name)
-    _refuse("INST")
-
-
-def _refuse(opcode: str) -> None:
-    raise ValueError(f"it uses the pickle opcode {opcode}, which no FLAME file needs")
-
-
-def read_pickle(data: bytes) -> object:
-    """What a pickle holds, as dicts, lists, numbers, strings and the nodes of this module.
+def read_pickle(data: bytes, words: Vocabulary = FLAME) -> object:
+    """What a pickle holds, as dicts, lists, numbers, strings and the nodes of its vocabulary.
 
     Runs nothing: no import, no constructor, no attribute look-up.
-    Raises: ValueError: if it is no whole pickle, or names anything FLAME's files do not need.
+    Raises: ValueError: if it is no whole pickle, or names anything outside of the vocabulary.
     """
-    machine = _Machine()
+    machine = _Machine(words)
     with warnings.catch_warnings():
         # What Python says of odd escapes in text strings is meant for source code.
         warnings.simplefilter("ignore", DeprecationWarning)
         for count, (opcode, arg, _position) in enumerate(pickletools.genops(data)):
             if count > _MAX_OPCODES:
-                raise ValueError(f"it has over {_MAX_OPCODES} opcodes, FLAME's have some hundred")
+                raise ValueError(f"it has over {_MAX_OPCODES} opcodes, far more than it needs")
             if opcode.name == "STOP":
                 break
             machine.step(opcode.name, arg)

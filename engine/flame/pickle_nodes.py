@@ -1,17 +1,17 @@
-"""What a FLAME pickle may name, and the plain nodes that stand for it.
+"""What a pickle may name, FLAME's above all, and the plain nodes that stand for it.
 
 A node is data: it keeps what the file said and checks it when it is asked for the array.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CALLABLE", "CLASSES", "Dtype", "Global", "Node", "PickledArray", "find"]
+__all__ = ["ARRAYS", "FLAME", "Dtype", "Global", "Node", "PickledArray", "Vocabulary"]
 
 _MAX_AXES = 4
 
@@ -93,7 +93,7 @@ def _as_bytes(data: object) -> bytes:
     raise ValueError("an array holds objects instead of numbers")
 
 
-CLASSES = frozenset(
+_CLASSES = frozenset(
     [
         "chumpy.ch.Ch",
         "chumpy.reordering.Select",
@@ -133,36 +133,58 @@ def _make_bytes(args: tuple[Any, ...]) -> bytes:
 
 def _make_node(args: tuple[Any, ...]) -> Node:
     plain = len(args) == 3 and args[1] in (_OBJECT_2, _OBJECT_3) and args[2] is None
-    if not (plain and isinstance(args[0], Global) and args[0].name in CLASSES):
+    if not (plain and isinstance(args[0], Global) and args[0].name in _CLASSES):
         raise ValueError("an object is not built in the way FLAME's files build theirs")
     return Node(args[0].name)
 
 
 _OBJECT_2, _OBJECT_3 = Global("__builtin__.object"), Global("builtins.object")
 
-# set: chumpy's bookkeeping (`_dirty_vars`), of which nothing is needed.
-CALLABLE: dict[str, Callable[[tuple[Any, ...]], object]] = {
+ARRAYS: dict[str, Callable[[tuple[Any, ...]], object]] = {
     "numpy.dtype": _make_dtype,
     "_codecs.encode": _make_bytes,
-    "__builtin__.set": lambda args: (),
-    "builtins.set": lambda args: (),
-    "copy_reg._reconstructor": _make_node,
-    "copyreg._reconstructor": _make_node,
 }
+"""What numpy's arrays and numbers are made with."""
 for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    CALLABLE[f"{_module}._reconstruct"] = _make_array
-    CALLABLE[f"{_module}.scalar"] = _make_scalar
-
-_NAMED = frozenset(["numpy.ndarray", _OBJECT_2.name, _OBJECT_3.name])
+    ARRAYS[f"{_module}._reconstruct"] = _make_array
+    ARRAYS[f"{_module}.scalar"] = _make_scalar
 
 
-def find(name: str) -> Global:
-    """The stand-in for a global. Raises: ValueError: naming it, if it is not on the list."""
-    if name in CALLABLE or name in CLASSES or name in _NAMED:
-        return Global(name)
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise ValueError("it is no pickle, or a damaged one")
-    shown = ascii(name[:200])[1:-1]
-    if name.startswith("chumpy."):
-        raise ValueError(f"it holds a chumpy node of the class {shown}, which no FLAME file has")
-    raise ValueError(f"it asks for the global {shown}, which no FLAME file needs; nothing was run")
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What the pickles of one kind of file may name."""
+
+    subject: str  # the kind of file, for messages
+    functions: Mapping[str, Callable[[tuple[Any, ...]], object]]  # stand-ins for what it calls
+    classes: frozenset[str]  # of objects that become a `Node`
+    names: frozenset[str]  # things it only names
+    persistent: Callable[[object], object] | None = None  # stand-in for what lies outside of it
+    keys: tuple[type, ...] = (str,)  # of dictionaries
+    dicts_have_state: bool = False  # attributes of their own, which are left out
+
+    def find(self, name: str) -> Global:
+        """The stand-in for a global. Raises: ValueError: naming it, if it is not on the list."""
+        if name in self.functions or name in self.classes or name in self.names:
+            return Global(name)
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError("it is no pickle, or a damaged one")
+        shown, wanted = ascii(name[:200])[1:-1], f"which no {self.subject}"
+        if name.startswith("chumpy."):
+            raise ValueError(f"it holds a chumpy node of the class {shown}, {wanted} has")
+        raise ValueError(f"it asks for the global {shown}, {wanted} needs; nothing was run")
+
+
+FLAME = Vocabulary(
+    subject="FLAME file",
+    functions=ARRAYS
+    | {
+        # chumpy's bookkeeping (`_dirty_vars`), of which nothing is needed.
+        "__builtin__.set": lambda args: (),
+        "builtins.set": lambda args: (),
+        "copy_reg._reconstructor": _make_node,
+        "copyreg._reconstructor": _make_node,
+    },
+    classes=_CLASSES,
+    names=frozenset(["numpy.ndarray", _OBJECT_2.name, _OBJECT_3.name]),
+)
+"""The official head models of 2016 to 2023."""

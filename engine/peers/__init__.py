@@ -1,1 +1,1 @@
-"""Published networks that regress FLAME. torch is allowed here; the live path has none of this."""
+"""Published networks of others. torch is allowed here; the live path has none of this."""

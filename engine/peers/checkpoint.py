@@ -26,7 +26,8 @@ Tensors = dict[str, Tensor]
 _PACKAGES = frozenset(
     [
         *("omegaconf", "pytorch_lightning", "lightning", "lightning_fabric", "gdl", "yacs"),
-        *("typing", "collections", "pathlib", "enum", "numpy", "torch", "_codecs", "copyreg"),
+        *("argparse", "collections", "enum", "numpy", "pathlib", "torch", "typing"),
+        *("_codecs", "copyreg"),
     ]
 )
 """What training programs leave names of in their files."""
@@ -76,6 +77,8 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
     """
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    if _holds_files(path):
+        raise AssetError(f"{path} is an archive of files; unpack it and give the folder in it")
     if is_torchscript(path):
         raise AssetError(
             f"{path} is TorchScript, which brings its own code (SHeaP's files are); of the other "
@@ -86,11 +89,22 @@ def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
 
 def is_torchscript(path: Path) -> bool:
     """Whether a file is a TorchScript archive; a look at its table of contents, no more."""
+    return any(name.endswith("/constants.pkl") for name in _contents(path))
+
+
+def _holds_files(path: Path) -> bool:
+    """Whether it is a zip, but none of PyTorch's."""
+    names = _contents(path)
+    return bool(names) and not any(name.endswith("/data.pkl") for name in names)
+
+
+def _contents(path: Path) -> list[str]:
+    """Names in a zip; empty where it is none."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+            return archive.namelist()
     except (OSError, zipfile.BadZipFile):
-        return False
+        return []
 
 
 def write_safetensors(path: Path, tensors: Tensors, metadata: Mapping[str, str]) -> None:

@@ -28,6 +28,7 @@ _FAN_LIKE = (*_JAW_LINE, *BROWS)
 """The outermost of FAN's points are those of jaw line and brows."""
 
 _SHEAP_MARGIN, _SHEAP_UP = 0.9, 0.5  # of half the box's larger side, which its demos have
+_SHEAP_TINY = 0.02  # half a face's share of the picture
 
 _ARCFACE_POINTS = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
@@ -70,12 +71,11 @@ def smirk_crop(image: U8, landmarks: F32) -> PeerCrop:
     return PeerCrop(np.floor(_warped(image, matrix, _DECA_PX)), matrix)
 
 
-def sheap_crop(
-    image: U8, landmarks: F32, *, margin: float = 0.9, shift_up: float = 0.5
-) -> PeerCrop:
-    """SHeaP's of its demonstrations: a square of shares of the picture, cut off at its edges.
+def sheap_crop(image: U8, landmarks: F32) -> PeerCrop:
+    """SHeaP's, as its demos have it: a square of shares of the picture, cut off at its edges.
 
-    Where the picture's edge cuts it, it is no square any more, and is squeezed into one.
+    Where the picture's edge cuts it, it is no square any more, and is squeezed into one. Of tiny
+    faces it takes the whole picture.
 
     Args: as `deca_crop`.
     """
@@ -85,7 +85,10 @@ def sheap_crop(
     centre = (low + high) / 2 - [0.0, half * _SHEAP_UP]
     reach = half * (1 + _SHEAP_MARGIN) * np.array([height / width, 1.0])
     edges = np.concatenate([centre - reach, centre + reach]).clip(0.0, 1.0)
+    if half <= _SHEAP_TINY:
+        edges = np.array([0.0, 0.0, 1.0, 1.0])
     left, top, right, bottom = (int(e) for e in edges * [width, height, width, height])
+    left, top = min(left, width - 2), min(top, height - 2)
     right, bottom = max(right, left + 2), max(bottom, top + 2)
     scale = _DECA_PX / np.array([right - left, bottom - top])
     # Resizing keeps corners, not centres, of pixels in place.

@@ -11,7 +11,7 @@ from engine.peers.resnet50 import N_FEATURES, ResNetRegressor
 
 __all__ = ["DecaNet", "EmocaNet", "EmocaTwoHeadsNet"]
 
-N_SHAPE, N_TEXTURE, N_EXPR = 100, 50, 50
+_N_EXPR = 50
 _N_CODES = 236  # shape, texture, expression, pose 6 (global, jaw), camera 3, light 27
 _EXPR = slice(150, 200)
 _JAW = slice(203, 206)
@@ -34,7 +34,7 @@ class EmocaNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.E_flame = ResNetRegressor(_N_CODES)
-        self.E_expression = ResNetRegressor(N_EXPR + 3)
+        self.E_expression = ResNetRegressor(_N_EXPR + 3)
 
     def forward(self, image: Tensor) -> Tensor:
         return _with_expression(self.E_flame(image), self.E_expression(image))
@@ -48,7 +48,7 @@ class EmocaTwoHeadsNet(nn.Module):
         self.E_flame = ResNetRegressor(_N_CODES)
         self.E_expression = nn.Module()
         self.E_expression.layers = nn.Sequential(
-            nn.Linear(N_FEATURES, 1024), nn.ReLU(), nn.Linear(1024, N_EXPR + 3)
+            nn.Linear(N_FEATURES, 1024), nn.ReLU(), nn.Linear(1024, _N_EXPR + 3)
         )
 
     def forward(self, image: Tensor) -> Tensor:
@@ -63,5 +63,5 @@ def _with_expression(codes: Tensor, expression: Tensor) -> Tensor:
         codes[:, _EXPR.stop : _JAW.start],
         codes[:, _JAW.stop :],
     )
-    expr, jaw = expression[:, :N_EXPR], expression[:, N_EXPR:]
+    expr, jaw = expression[:, :_N_EXPR], expression[:, _N_EXPR:]
     return torch.cat([before, expr, between, jaw, after], 1)

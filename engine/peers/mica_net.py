@@ -12,7 +12,7 @@ from engine.peers.iresnet import N_IDENTITY, IResNet100
 
 __all__ = ["MicaNet"]
 
-N_SHAPE = 300
+_N_SHAPE = 300
 
 _WIDTH = 300
 _N_LAYERS = 4
@@ -38,7 +38,7 @@ class _Mapping(nn.Module):
         super().__init__()
         widths = [N_IDENTITY, *[_WIDTH] * _N_LAYERS]
         self.network = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.output = nn.Linear(_WIDTH, N_SHAPE)
+        self.output = nn.Linear(_WIDTH, _N_SHAPE)
 
     def forward(self, identity: Tensor) -> Tensor:
         for layer in self.network:

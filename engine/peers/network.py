@@ -18,7 +18,7 @@ from engine.peers.registry import Peer, needs_checkpoint
 from engine.stages.onnx_session import OnnxSession
 from engine.types import F32
 
-__all__ = ["PeerNetwork", "open_network", "split_codes"]
+__all__ = ["PeerNetwork", "network_picture", "open_network"]
 
 log = logging.getLogger(__name__)
 
@@ -61,15 +61,15 @@ def open_network(peer: Peer, checkpoint: Path | None, *, trust: bool = False) ->
     return _TorchNetwork(loaded)
 
 
-def split_codes(kind: Architecture, codes: F32) -> Codes:
+def _split_codes(kind: Architecture, codes: F32) -> Codes:
     """(n_codes,) by name."""
     ends = np.cumsum([length for _, length in kind.parts])
     rows = np.split(codes, ends[:-1])
     return {name: row for (name, _), row in zip(kind.parts, rows, strict=True)}
 
 
-def _picture(crop: PeerCrop, low: float) -> F32:
-    """(1, 3, S, S) low..1 of 0..255."""
+def network_picture(crop: PeerCrop, low: float) -> F32:
+    """(1, 3, S, S) what a network takes: RGB, low..1."""
     # ArcFace's own way: 127.5 is the middle.
     scaled = crop.image / np.float32(255.0) if low == 0.0 else (crop.image - 127.5) / 127.5
     picture: F32 = np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], np.float32)
@@ -85,8 +85,8 @@ class _TorchNetwork:
 
     def run(self, crop: PeerCrop) -> Codes:
         with torch.inference_mode():
-            codes = self._net(torch.from_numpy(_picture(crop, self._kind.low)))
-        return split_codes(self._kind, codes[0].numpy())
+            codes = self._net(torch.from_numpy(network_picture(crop, self._kind.low)))
+        return _split_codes(self._kind, codes[0].numpy())
 
 
 class _OnnxNetwork:
@@ -103,8 +103,8 @@ class _OnnxNetwork:
         self._kind = ARCHITECTURES[name]
 
     def run(self, crop: PeerCrop) -> Codes:
-        outputs = self._session.run({"image": _picture(crop, self._kind.low)})
-        return split_codes(self._kind, outputs["codes"][0])
+        outputs = self._session.run({"image": network_picture(crop, self._kind.low)})
+        return _split_codes(self._kind, outputs["codes"][0])
 
 
 class _ScriptNetwork:
@@ -131,7 +131,7 @@ class _ScriptNetwork:
 
     def run(self, crop: PeerCrop) -> Codes:
         with torch.inference_mode():
-            said = self._net(torch.from_numpy(_picture(crop, 0.0)))
+            said = self._net(torch.from_numpy(network_picture(crop, 0.0)))
         codes: dict[str, F32] = {}
         for theirs, (ours, length) in _SHEAP_PARTS.items():
             if not isinstance(said, dict) or theirs not in said:

@@ -11,7 +11,7 @@ from engine.peers.mobilenetv3 import LARGE, SMALL, MobileNetV3, Plan
 
 __all__ = ["SmirkNet"]
 
-N_SHAPE, N_EXPR = 300, 50
+_N_SHAPE, _N_EXPR = 300, 50
 
 _JAW_SIDEWAYS = 0.2  # rad, how far the jaw may turn but for opening
 
@@ -25,15 +25,15 @@ class SmirkNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.pose_encoder = _Encoder(SMALL, "pose_cam_layers", 6)
-        self.shape_encoder = _Encoder(LARGE, "shape_layers", N_SHAPE)
-        self.expression_encoder = _Encoder(LARGE, "expression_layers", N_EXPR + 2 + 3)
+        self.shape_encoder = _Encoder(LARGE, "shape_layers", _N_SHAPE)
+        self.expression_encoder = _Encoder(LARGE, "expression_layers", _N_EXPR + 2 + 3)
 
     def forward(self, image: Tensor) -> Tensor:
         expression = self.expression_encoder(image)
-        eyelids = expression[:, N_EXPR : N_EXPR + 2].clamp(0.0, 1.0)
-        opening = functional.relu(expression[:, N_EXPR + 2 : N_EXPR + 3])
-        sideways = expression[:, N_EXPR + 3 :].clamp(-_JAW_SIDEWAYS, _JAW_SIDEWAYS)
-        parts = [self.pose_encoder(image), self.shape_encoder(image), expression[:, :N_EXPR]]
+        eyelids = expression[:, _N_EXPR : _N_EXPR + 2].clamp(0.0, 1.0)
+        opening = functional.relu(expression[:, _N_EXPR + 2 : _N_EXPR + 3])
+        sideways = expression[:, _N_EXPR + 3 :].clamp(-_JAW_SIDEWAYS, _JAW_SIDEWAYS)
+        parts = [self.pose_encoder(image), self.shape_encoder(image), expression[:, :_N_EXPR]]
         return torch.cat([*parts, eyelids, opening, sideways], 1)
 
 

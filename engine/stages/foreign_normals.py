@@ -29,7 +29,7 @@ from engine.stages.normal_network import Prediction
 from engine.stages.onnx_session import OnnxSession
 from engine.types import F32, U8
 
-__all__ = ["ForeignFormat", "ForeignNetwork", "load_format"]
+__all__ = ["ForeignFormat", "ForeignNetwork", "load_format", "oval_mask"]
 
 _CHOICES: Final = {
     "layout": ("nchw", "nhwc"),
@@ -129,7 +129,7 @@ class ForeignNetwork:
             mask = found[self.format.mask_output].reshape(self.size_px, self.size_px)
             mask = np.clip(mask, 0.0, 1.0).astype(np.float32)
         else:
-            mask = _oval_mask(points, self.size_px)
+            mask = oval_mask(points, self.size_px)
         frame = self.format.frame
         return Prediction(
             mask=mask,
@@ -181,8 +181,12 @@ class ForeignNetwork:
             raise AssetError(f"{where}: {mask} is {found[mask]}, expected (1, {side}, {side})")
 
 
-def _oval_mask(points: F32, side: int) -> F32:
-    """(S, S) 1 within the hull of the face's outline."""
+def oval_mask(points: F32, side: int) -> F32:
+    """(S, S) 1 within the hull of the face's outline.
+
+    Args:
+        points: (478, 2 or more) MediaPipe's points, px of the map.
+    """
     hull = cv2.convexHull(np.rint(points[list(OVAL), :2]).astype(np.int32))
     mask: F32 = cv2.fillConvexPoly(np.zeros((side, side), np.float32), hull, 1.0)
     return mask

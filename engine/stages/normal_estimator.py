@@ -1,6 +1,7 @@
 """NormalEstimator: a face's crop in, its normals out, each in the frame it is named for."""
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -10,7 +11,20 @@ from engine.stages.foreign_normals import ForeignNetwork
 from engine.stages.normal_network import NormalNetwork, OwnNetwork
 from engine.types import F32, F64, Camera, FaceCrop, NormalMap
 
-__all__ = ["NormalEstimator", "points_in_map"]
+__all__ = ["NormalEstimator", "SeesNormals", "points_in_map"]
+
+
+class SeesNormals(Protocol):
+    """What a fit needs of a stage that sees normals."""
+
+    @property
+    def size_px(self) -> int:
+        """Side of the maps."""
+        ...
+
+    def run(self, crop: FaceCrop, camera: Camera) -> NormalMap:
+        """As `NormalEstimator.run`."""
+        ...
 
 
 class NormalEstimator:

@@ -203,8 +203,8 @@ def _onnxruntime() -> Any:  # noqa: ANN401  (it has no types)
         import onnxruntime as runtime
     except ImportError as error:
         raise ProviderError(
-            f"ONNX Runtime cannot be imported ({error}); run `pip install -e .[cpu]` or, with an "
-            "NVIDIA card, `pip install -e .[gpu]`"
+            f"ONNX Runtime cannot be imported ({error}); run `pip install onnxruntime` or, with an "
+            "NVIDIA card, `pip install onnxruntime-gpu`"
         ) from error
     if PROVIDERS["cuda"] in runtime.get_available_providers():
         runtime.preload_dlls()  # finds CUDA and cuDNN where pip has put them

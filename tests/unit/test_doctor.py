@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -25,9 +26,18 @@ from engine.doctor_checks import (
     check_python,
     check_qt_libraries,
 )
-from engine.errors import AssetError, ProviderError
+from engine.doctor_parts import (
+    check_heads,
+    check_licences,
+    check_mediapipe,
+    check_processor,
+    check_qt_plugins,
+    check_recording,
+)
+from engine.errors import AssetError, OutputError, ProviderError
 from engine.io.assets import Asset, sha256_of
 from engine.io.camera import CameraInfo
+from engine.io.recording_check import try_recording
 from tests.onnx_files import save_normal_net
 
 
@@ -218,6 +228,102 @@ def test_normal_network_is_measured_or_not_there() -> None:
     assert check_normals(refusing("exit code 1")).status == "fail"
 
 
+def test_memory_that_grows_with_each_run_is_noted() -> None:
+    speed = {"file": "n", "provider": "cuda", "fallback": "", "ms": 1.0, "grown_mb": 2100.0}
+    found = check_normals(lambda: speed)
+    assert found.status == "warn"
+    assert "2100 MB by now" in found.found
+    assert check_normals(lambda: speed | {"grown_mb": 3.0}).status == "ok"
+
+
+def test_one_core_is_too_few_for_live_view() -> None:
+    assert check_processor(1, 8).status == "warn"
+    assert check_processor(1, 8).found == "1 of 8 cores may be used; live view will lag"
+    assert check_processor(4, 4) == Check("Processor", "ok", "4 cores")
+
+
+def test_mediapipe_without_its_face_models_is_told() -> None:
+    names = ("detection/face_detection_short_range", "detection/face_detection_full_range_sparse",
+             "landmark/face_landmark_with_attention")  # fmt: skip
+    files = [f"mediapipe/modules/face_{name}.tflite" for name in names]
+    assert check_mediapipe("0.10.21", files).status == "ok"
+    found = check_mediapipe("1.2.2", files[:2])
+    assert (found.status, found.found) == (
+        "fail", "1.2.2 without face_landmark_with_attention.tflite"
+    )  # fmt: skip
+    assert "mediapipe==0.10.21" in found.fix
+    assert check_mediapipe(None, []).status == "fail"
+
+
+def test_the_mediapipe_that_is_installed_has_them() -> None:
+    version = doctor.installed_version("mediapipe")
+    assert check_mediapipe(version, doctor._files("mediapipe")).status == "ok"
+    assert doctor._files("no-such-package") == []
+
+
+def test_plugins_of_another_package_are_noted_with_the_command() -> None:
+    found = check_qt_plugins({"QT_QPA_PLATFORM_PLUGIN_PATH": "/x/cv2/qt/plugins"})
+    assert found.status == "warn"
+    assert "/x/cv2/qt/plugins" in found.found
+    assert "`unset QT_QPA_PLATFORM_PLUGIN_PATH`" in found.fix
+    assert check_qt_plugins({"QT_PLUGIN_PATH": ""}).status == "ok"
+
+
+def test_recordings_that_lose_time_are_noted() -> None:
+    good = check_recording(lambda: {"time_error_ms": 0.01, "lost_ms": 433.0})
+    assert (good.status, good.found) == (
+        "ok", "times kept to 0.01 ms; a killed recording loses 0.4 s"
+    )  # fmt: skip
+    assert check_recording(lambda: {"time_error_ms": 20.0, "lost_ms": 0.0}).status == "warn"
+    assert check_recording(lambda: {"time_error_ms": 0.0, "lost_ms": 1433.0}).status == "warn"
+
+    def full() -> dict[str, float]:
+        raise OutputError("no space left")
+
+    assert check_recording(full) == Check(
+        "Recording", "fail", "no space left", check_recording(full).fix
+    )
+
+
+def test_a_recording_made_here_keeps_its_times() -> None:
+    found = try_recording()
+    assert found["time_error_ms"] < 0.01  # MP4's clock of 90 kHz
+    assert found["lost_ms"] < 1000
+
+
+def test_imported_heads_are_named_with_their_licence() -> None:
+    release = SimpleNamespace(name="FLAME 2023 Open", licence="CC-BY-4.0")
+    found = check_heads([SimpleNamespace(release=release)])
+    assert found.found == "openhead, FLAME 2023 Open (CC-BY-4.0)"
+    assert "n2f assets import" in check_heads([]).found
+
+
+def test_licences_are_those_of_the_files_and_of_what_is_installed(tmp_path: Path) -> None:
+    assets = [Asset(n, "0", 1, n, "us", "make", folder=tmp_path) for n in ("CC0", "CC-BY", "CC0")]
+    found = check_licences(lambda: assets, having()).found
+    assert "GPL-3.0-or-later" in found
+    assert "files with it CC-BY, CC0;" in found
+    assert "pyvirtualcam GPL-2.0" in check_licences(lambda: assets, having(pyvirtualcam="1")).found
+
+
+def test_drawing_that_fails_is_told() -> None:
+    drawn = {
+        "renderer": "NVIDIA",
+        "version": "4.6",
+        "trouble": "the second of two contexts does not",
+    }
+    found = check_gl(lambda: drawn)
+    assert found.status == "fail"
+    assert found.found == "NVIDIA, 4.6; the second of two contexts does not"
+
+
+@pytest.mark.gl
+def test_two_contexts_here_draw_and_read_back() -> None:
+    found = doctor._gl_description()
+    assert found["trouble"] == ""
+    assert found["renderer"]
+
+
 @pytest.mark.assets
 def test_the_shipped_normal_network_is_looked_for_where_assets_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -250,7 +356,7 @@ def test_check_that_breaks_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(doctor, "_onnx_providers", lambda: CPU)
     monkeypatch.setattr(doctor, "_normals_measured", refusing("not asked in this test"))
     checks = {check.name: check for check in run_checks()}
-    assert len(checks) == 12
+    assert len(checks) == 18
     assert checks["Cameras"].status == "fail"
     assert "boom" in checks["Cameras"].found
     assert checks["Python"].status == "ok"
@@ -280,5 +386,6 @@ def test_broken_packages_and_qt_are_not_imported() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     lines = done.stdout.splitlines()
-    assert {"Cameras=fail", "Video encoder=fail", "Python=ok", "OpenGL=ok"} <= set(lines)
+    assert {"Cameras=fail", "Video encoder=fail", "Recording=fail"} <= set(lines)
+    assert {"Python=ok", "OpenGL=ok", "MediaPipe=ok"} <= set(lines)
     assert lines[-1] == "False False"

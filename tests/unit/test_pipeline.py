@@ -16,7 +16,7 @@ from engine.pipeline import LOW_QUALITY, Reconstructor, yaw_of
 from engine.sources import SyntheticSource
 from engine.stages.landmark_fitter import LandmarkFitter
 from engine.stages.normal_estimator import NormalEstimator
-from engine.types import FlameParams, Frame, Reconstruction
+from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
 from tests.onnx_files import save_normal_net
 
 pytestmark = pytest.mark.assets
@@ -80,6 +80,33 @@ def test_normals_are_seen_timed_and_compared_where_a_network_is_given(
 
 
 @pytest.mark.gl
+class LargeMaps:
+    """A stage in the place of the NormalEstimator, that wants larger crops than usual."""
+
+    size_px = 320
+
+    def __init__(self) -> None:
+        self.crops: list[FaceCrop] = []
+
+    def run(self, crop: FaceCrop, camera: Camera) -> NormalMap:
+        self.crops.append(crop)
+        ones = np.ones((320, 320), np.float32)
+        head = np.zeros((320, 320, 3), np.float32)
+        head[..., 2] = 1
+        return NormalMap(head, None, ones, ones, None, crop.crop_from_frame)
+
+
+def test_crops_are_as_large_as_the_normals_stage_wants_them(openhead: HeadModel) -> None:
+    normals, source = LargeMaps(), VideoSource(asset_path("sample.mp4"))
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    reconstructor = Reconstructor(openhead, normals=normals)
+    assert reconstructor.run(frame) is not None
+    reconstructor.close()
+    assert [crop.image.shape for crop in normals.crops] == [(320, 320, 3)]
+
+
 def test_pose_of_a_rendered_head_is_found(openhead: HeadModel) -> None:
     source, reconstructor = SyntheticSource(openhead, n_frames=40), Reconstructor(openhead)
     angles, depths = [], []

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from engine.onnx_graph import fold_norms
 from engine.peers.architectures import ARCHITECTURES, example_image, random_network
 from engine.peers.deca_net import DecaNet, EmocaNet, EmocaTwoHeadsNet
 from engine.peers.iresnet import IResNet100
@@ -84,6 +85,20 @@ def test_random_networks_give_a_row_of_codes_and_the_same_ones_again(name: str) 
     low = ARCHITECTURES[name].low
     assert low - 1e-6 <= image.min() < low + 0.1
     assert 0.9 < image.max() <= 1.0
+
+
+@pytest.mark.parametrize("name", ["deca", "smirk", "mica"])
+def test_normalisation_folded_into_convolutions_as_for_export_changes_nothing(name: str) -> None:
+    net = stirred(ARCHITECTURES[name].make())
+    image = example_image(name)
+    with torch.inference_mode():
+        wanted = net(image)
+        fold_norms(net)
+        found = net(image)
+    kinds = {type(module).__name__ for module in net.modules()}
+    assert "BatchNorm2d" not in kinds or name == "mica"  # some of its stand before convolutions
+    assert wanted.abs().max() > 0.01
+    assert (found - wanted).abs().max() < 1e-3 * wanted.abs().max()
 
 
 # Numbers, worked out in numpy.

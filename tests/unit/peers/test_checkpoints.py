@@ -1,8 +1,10 @@
 """Peers' checkpoints: read as data in every form they come in, refused where they ask for more."""
 
 import os
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,9 +12,10 @@ from torch import nn
 from engine.errors import AssetError
 from engine.peers.architectures import ARCHITECTURES, random_network
 from engine.peers.checkpoint import checkpoint_file, read_tensors
+from engine.peers.crops import PeerCrop
 from engine.peers.export import convert_checkpoint, export_checkpoint
 from engine.peers.layouts import load_network
-from engine.peers.network import open_network
+from engine.peers.network import network_picture, open_network
 from engine.peers.registry import PEERS, needs_checkpoint
 from engine.stages.onnx_session import OnnxSession
 from tests.peer_files import deca_tables, placed_smirk, save_lightning, save_sheap, smirk_table
@@ -70,6 +73,23 @@ def test_a_lightning_file_is_read_though_its_settings_are_of_a_program_that_is_n
     assert tensors[name][3] == 7.0
 
 
+@pytest.mark.parametrize("name", ["emoca", "emoca-two-heads"])
+def test_emocas_files_are_read_with_one_network_or_two(name: str, tmp_path: Path) -> None:
+    net = random_network(name, 2)
+    table = {f"deca.{k}": t for k, t in net.state_dict().items()}
+    if name == "emoca-two-heads":
+        shared = net.E_flame.state_dict()
+        table |= {f"deca.E_expression.resnet.{k}": t for k, t in shared.items()}
+    table["deca.flame.v_template"] = torch.zeros(5, 3)
+    loaded = load_network(
+        save_lightning(tmp_path / "a=1.ckpt", table), PEERS["emoca"].architectures
+    )
+    assert loaded.architecture == name
+    assert_same(loaded.net, net)
+    copies = (("state_dict.deca.E_expression.resnet", 322),) if name != "emoca" else ()
+    assert loaded.unused == (*copies, ("state_dict.deca.flame", 1))
+
+
 class _Runs:
     """Pickles to a call of a function."""
 
@@ -110,6 +130,13 @@ def test_a_damaged_file_says_so(smirk_file: Path, tmp_path: Path) -> None:
     for path in (short, text):
         with pytest.raises(AssetError, match=f"{path.name} (is no whole|was refused)"):
             read_tensors(path)
+
+
+def test_an_archive_as_it_was_downloaded_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "EMOCA.zip", "w") as archive:
+        archive.writestr("EMOCA/detail/checkpoints/a=1.ckpt", "...")
+    with pytest.raises(AssetError, match=r"EMOCA\.zip is an archive of files; unpack it"):
+        read_tensors(tmp_path / "EMOCA.zip")
 
 
 def test_a_wrong_file_says_what_was_expected_and_what_was_found(
@@ -224,6 +251,21 @@ def test_without_a_checkpoint_it_is_said_which_is_needed_from_where_under_which_
         assert peer.files[0] in str(refused.value)
         assert peer.source in str(refused.value)
         assert peer.licence in str(refused.value)
+
+
+# What a network is given.
+
+
+@pytest.mark.parametrize(("low", "wanted"), [(0.0, [0.0, 0.5, 1.0]), (-1.0, [-1.0, 0.0, 1.0])])
+def test_a_picture_is_given_red_first_from_its_least_value_to_one(
+    low: float, wanted: list[float]
+) -> None:
+    image = np.zeros((4, 4, 3), np.float32)
+    image[1, 2] = (0.0, 127.5, 255.0)
+    picture = network_picture(PeerCrop(image, np.eye(2, 3)), low)
+    assert picture.shape == (1, 3, 4, 4)
+    np.testing.assert_allclose(picture[0, :, 1, 2], wanted, atol=1e-6)
+    assert picture[0, 2, 2, 1] == low
 
 
 # SHeaP.
