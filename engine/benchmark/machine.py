@@ -30,10 +30,11 @@ def describe_program() -> dict[str, Any]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor and system."""
+    """Processor, system, and how busy it was."""
     return {
         "processor": processor_name(),
         "cores": os.cpu_count() or 1,
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),
     }
 

@@ -29,6 +29,8 @@ __all__ = [
     "Prediction",
     "Predictor",
     "SampleSight",
+    "inside_oval",
+    "meant_face",
 ]
 
 FACES_IN_A_BOX = 3
@@ -79,7 +81,7 @@ class FitterPredictor:
     def predict(self, sight: SampleSight) -> Prediction | None:
         self._fitter.reset()
         fits = self._fitter.run_all(sight.frame)
-        fit = _meant([(f, f.crop) for f in fits], sight.box)
+        fit = meant_face([(f, f.crop) for f in fits], sight.box)
         if fit is None:
             return None
         return Prediction(self._face(fit), dict(fit.stage_ms))
@@ -119,7 +121,7 @@ class MediapipePredictor:
         clock = StageClock()
         with clock.stage("crop"):
             crops = self._cropper.run_all(sight.frame)
-        crop = _meant([(c, c) for c in crops], sight.box)
+        crop = meant_face([(c, c) for c in crops], sight.box)
         if crop is None:
             return None
         vertices = _upright(crop)
@@ -168,7 +170,7 @@ def _at_rest(model: HeadModel, params: FlameParams) -> FlameParams:
     return rest.with_values(shape=params.shape)
 
 
-def _meant(found: list[tuple[Found, FaceCrop]], box: Box | None) -> Found | None:
+def meant_face(found: list[tuple[Found, FaceCrop]], box: Box | None) -> Found | None:
     """The largest face, or the one that covers the box best; None where none touches it."""
     if not found:
         return None

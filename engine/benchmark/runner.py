@@ -90,7 +90,7 @@ def run_bench(
     Raises: OutputError: if the folder cannot be written or holds a run with other settings.
         AssetError: if the head model cannot be used. EngineError: if a worker died.
     """
-    maker = MethodMaker(settings.work.setup)
+    maker = settings.work.methods(settings.work.setup)
     obstacles = {name: maker.obstacle(name) for name in settings.methods}
     usable = tuple(name for name, why in obstacles.items() if not why)
     suites = [_opened(settings, s.suite) for s in settings.work.suites]

@@ -83,6 +83,7 @@ def run_speed(
     Raises: OutputError, AssetError.
     """
     problems: list[str] = []
+    machine = describe_machine()  # its load before this adds to it
     peak = peak_multiply_adds_per_s(THREADS)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -90,7 +91,7 @@ def run_speed(
         subjects += peer_subjects(folder, problems)
         timings = time_in_turn(subjects, n, progress)
     peak = max(peak, peak_multiply_adds_per_s(THREADS))
-    result = SpeedResult(timings, peak, problems, describe_program(), describe_machine())
+    result = SpeedResult(timings, peak, problems, describe_program(), machine)
     with replacing(out / "speed.json") as temporary:
         temporary.write_text(json.dumps(result.to_dict(), indent=1) + "\n", encoding="utf-8")
     return result
@@ -104,7 +105,8 @@ def speed_blocks(result: SpeedResult) -> list[Block]:
         Paragraph(
             f"{machine['processor']}, {machine['cores']} cores; one picture at a time, networks "
             f"with {THREADS} threads, everything else with one. Subjects ran in turn, in rounds, "
-            "after a warm-up. p99 is given from 100 runs on. Compare figures of one run only."
+            "after a warm-up. p99 is given from 100 runs on. Compare figures of one run only: "
+            f"{_load(machine['load'])}."
         ),
         Heading("The pipeline", 3),
         _pipeline_table(result),
@@ -116,6 +118,12 @@ def speed_blocks(result: SpeedResult) -> list[Block]:
     if result.problems:
         blocks.append(Paragraph("Not timed: " + "; ".join(result.problems) + "."))
     return blocks
+
+
+def _load(load: float | None) -> str:
+    if load is None:
+        return "how busy the machine was is not known"
+    return f"{load:.1f} other programs were running when it began (load average)"
 
 
 def _pipeline_table(result: SpeedResult) -> Table:

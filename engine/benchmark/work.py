@@ -36,6 +36,7 @@ class WorkSettings:
     facescape: bool
     open_suite: Callable[[SuiteSettings], Suite]  # a top-level function
     pack: Path | None = None  # of the synthetic suite; on other machines, where it lies there
+    methods: Callable[[MethodSetup], MethodMaker] = MethodMaker
 
     def opened(self, name: str) -> Suite:
         """The suite of that name. Raises: EngineError."""
@@ -80,7 +81,7 @@ class BenchWorker:
 
     def __init__(self, settings: WorkSettings) -> None:
         self._settings = settings
-        self._maker = MethodMaker(settings.setup)
+        self._maker = settings.methods(settings.setup)
         self._suites: dict[str, tuple[Suite, Sequence[BenchSample]]] = {}
         self._predictors: dict[tuple[str, bool, bool], Predictor] = {}
 
