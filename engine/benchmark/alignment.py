@@ -49,7 +49,8 @@ def align(face: PredictedFace, truth: TruthMesh, alignment: Alignment) -> Simila
         )
     start = landmark_alignment(face, truth, scaled=alignment != "C")
     surface = MeshSurface(face.vertices, face.faces)
-    return icp(surface, truth.vertices[truth.regions["face"]], start, scaled=alignment == "B")
+    points = truth.vertices[truth.regions["face"]]
+    return icp(surface, points, start, scaled=alignment == "B", beyond_rim=not face.partial)
 
 
 def common_landmarks(face: PredictedFace, truth: TruthMesh) -> tuple[F64, F64]:
@@ -95,6 +96,7 @@ def icp(
     keep: float = _KEEP,
     rounds: int = _ROUNDS,
     along_distance: bool = False,
+    beyond_rim: bool = True,
 ) -> Similarity:
     """Move a surface onto points, from a start.
 
@@ -105,11 +107,16 @@ def icp(
         keep: 0..1, share of the points, the nearest ones, that count in a round.
         along_distance: minimise the squares of the distances themselves, rather than of their
             parts along the surface's smooth normal, which lets rims slide.
+        beyond_rim: whether points count that are closest to the surface's open end.
+    Raises: ScoreError: if no point is left.
     """
     placed = start
     for _ in range(rounds):
         match = surface.closest((points - placed.t) @ placed.R / placed.scale)
-        kept = match.distances <= np.quantile(match.distances, keep)
+        kept = np.ones(len(points), np.bool_) if beyond_rim else ~surface.at_rim(match)
+        if not kept.any():
+            raise ScoreError("all true points lie beyond the prediction's rim; is it a face?")
+        kept &= match.distances <= np.quantile(match.distances[kept], keep)
         on_surface = placed.apply(match.points[kept])
         normals = match.normals[kept] @ placed.R.T
         if along_distance:

@@ -13,7 +13,7 @@ import numpy as np
 from engine.benchmark.surface import MeshSurface, angles
 from engine.benchmark.types import REGIONS
 from engine.errors import ScoreError
-from engine.types import F64, I32
+from engine.types import F64, I32, Bool
 
 __all__ = [
     "CR_MM",
@@ -38,16 +38,17 @@ class Distances:
 
     distances: F64  # (N,) metres
     angles: F64  # (N,) radians between the point's normal and the surface's
+    at_rim: Bool  # (N,) the surface ends there
 
     @classmethod
     def between(cls, points: F64, normals: F64, surface: MeshSurface) -> "Distances":
         """points, normals: (N, 3) metres, unit."""
         match = surface.closest(points)
-        return cls(match.distances, angles(normals, match.normals))
+        return cls(match.distances, angles(normals, match.normals), surface.at_rim(match))
 
     def of(self, rows: I32) -> "Distances":
         """Those of some points alone."""
-        return Distances(self.distances[rows], self.angles[rows])
+        return Distances(self.distances[rows], self.angles[rows], self.at_rim[rows])
 
 
 def region_values(there: Distances, back: Distances) -> dict[str, float]:

@@ -95,6 +95,10 @@ def _mesh_values(
     same = truth.model_id is not None and truth.model_id == face.model_id
     for region in (name for name in REGIONS if name in true.regions and name in found.regions):
         rows = true.regions[region]
+        if face.partial:
+            rows = rows[~there.at_rim[rows]]
+        if not rows.size:
+            continue
         values |= named(region, region_values(there.of(rows), back.of(found.regions[region])))
         if same:
             own = vertex_error_mm(moved, true.vertices)[rows]

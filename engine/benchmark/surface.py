@@ -5,15 +5,19 @@ one core, the tree itself 7 ms.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import igl
 import numpy as np
 
 from engine.errors import ScoreError
 from engine.flame.closest import unit_rows
-from engine.types import F64, I32
+from engine.flame.mesh_parts import rim_edges
+from engine.types import F64, I32, Bool
 
 __all__ = ["Closest", "MeshSurface", "angles", "check_mesh", "exact_normals"]
+
+_ON_EDGE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +27,7 @@ class Closest:
     distances: F64  # (N,) metres
     points: F64  # (N, 3) metres
     faces_idx: I32  # (N,) rows of the mesh's faces
+    bary: F64  # (N, 3) weights of the triangle's corners, sum 1
     normals: F64  # (N, 3) unit, interpolated between the vertices
 
 
@@ -89,7 +94,18 @@ class MeshSurface:
         faces_idx = np.asarray(rows, np.int32)
         weights = self._weights(found, faces_idx)
         smooth = np.einsum("nk,nkc->nc", weights, self.normals[self.faces[faces_idx]])
-        return Closest(np.sqrt(squared), found, faces_idx, unit_rows(smooth))
+        return Closest(np.sqrt(squared), found, faces_idx, weights, unit_rows(smooth))
+
+    def at_rim(self, match: Closest) -> Bool:
+        """(N,) whether points are closest to the mesh's open end, beyond which it has nothing."""
+        # The edge from corner k to the next runs where the corner before k has no weight.
+        on_edge: Bool = np.roll(match.bary, 1, axis=1) < _ON_EDGE
+        ends: Bool = (self._rim[match.faces_idx] & on_edge).any(axis=1)
+        return ends
+
+    @cached_property
+    def _rim(self) -> Bool:
+        return rim_edges(self.faces, np.ones(len(self.faces), np.bool_))
 
     def _weights(self, points: F64, faces_idx: I32) -> F64:
         """Barycentric weights of points that lie on the given triangles, clipped to 0..1."""

@@ -93,6 +93,7 @@ class PredictedFace:
     landmarks68_px: F64 | None = None  # (68, 2) frame px
     model_id: str | None = None  # of the head model it is a mesh of
     R: F64 | None = None  # (3, 3) view from model
+    partial: bool = False  # ends within the face: true points beyond its rim do not count
 
     def __post_init__(self) -> None:
         check_array("PredictedFace.vertices", self.vertices, (None, 3), np.float64)

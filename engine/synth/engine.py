@@ -3,6 +3,7 @@
 Uses an OpenGL context and MediaPipe: make, use and close it in one thread.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import moderngl
@@ -23,7 +24,7 @@ from engine.synth.pack import SynthHead, SynthPack
 from engine.synth.pack_file import load_pack
 from engine.synth.person import Person, draw_person
 from engine.synth.photo_effects import apply_photo_effects, draw_photo_effects
-from engine.synth.placement import WINDOW_PX, Placement, draw_placement
+from engine.synth.placement import WINDOW_PX, Placement, centred, draw_placement
 from engine.synth.posing import PersonPoser, PosedPerson
 from engine.synth.props import Prop
 from engine.synth.sample import PARSING, Sample
@@ -91,19 +92,27 @@ class SampleMaker:
         return self._cut(rng, index, scene, points, scene.meta | {"found": found})
 
     def scene(self, index: int, population: str) -> Scene:
-        """The whole window of an index, with a person of one of `populations`."""
+        """A picture of its own, whole, of a person of one of `populations`.
+
+        The camera's axis goes through its middle; `make` cuts its samples out of larger frames.
+        """
         rng = self._rng(index)
         rng.integers(len(self._heads))  # what follows is then drawn as in `make`
-        return self._scene(rng, self._heads[self.populations.index(population)])
+        return self._scene(rng, self._heads[self.populations.index(population)], centred)
 
     def _rng(self, index: int) -> np.random.Generator:
         split = _SPLITS.index(self.settings.split)
         return np.random.default_rng([self.settings.seed, split, index])
 
-    def _scene(self, rng: np.random.Generator, head: SynthHead) -> Scene:
+    def _scene(
+        self,
+        rng: np.random.Generator,
+        head: SynthHead,
+        placed: Callable[[Placement], Placement] = lambda drawn: drawn,
+    ) -> Scene:
         person = draw_person(rng, head, self.settings.split)
         posed = self._posers[head.name].pose(person)
-        placement = draw_placement(rng)
+        placement = placed(draw_placement(rng))
         light = self._wardrobe.lights[rng.integers(len(self._wardrobe.lights))]
         rig = draw_light_rig(rng, light, placement.R)
         maps, meta = self._draw(rng, head, posed, placement, rig)

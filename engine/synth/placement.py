@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from engine.frames import project
 from engine.types import F64, Camera
 
-__all__ = ["WINDOW_PX", "Placement", "draw_placement"]
+__all__ = ["WINDOW_PX", "Placement", "centred", "draw_placement"]
 
 WINDOW_PX = 256
 """Side of the picture that is drawn: the part of a camera's frame around the head."""
@@ -49,6 +50,23 @@ def draw_placement(rng: np.random.Generator) -> Placement:
     return Placement(
         R=R, t=distance * ray - R @ _HEAD_MIDDLE, camera=Camera(K, WINDOW_PX, WINDOW_PX)
     )
+
+
+def centred(placement: Placement) -> Placement:
+    """The same view of the head by a camera whose axis goes through the middle of the window.
+
+    Distance, focal length, place in the window and pose against the line of sight stay.
+    """
+    K = placement.camera.K.copy()
+    seen = placement.R @ _HEAD_MIDDLE + placement.t
+    at = project(seen, K)
+    middle = (WINDOW_PX - 1) / 2
+    K[:2, 2] = middle
+    ray = np.array([(at[0] - middle) / K[0, 0], (middle - at[1]) / K[1, 1], -1.0])
+    R = _towards(ray) @ _towards(seen).T @ placement.R
+    distance = np.linalg.norm(seen) / np.linalg.norm(ray)
+    camera = Camera(K, WINDOW_PX, WINDOW_PX)
+    return Placement(R=R, t=distance * ray - R @ _HEAD_MIDDLE, camera=camera)
 
 
 def _draw_pose(rng: np.random.Generator) -> F64:

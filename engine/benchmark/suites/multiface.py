@@ -88,7 +88,8 @@ class MultifaceSample:
     def load(self) -> Frame:
         capture, path = self._subject.capture, self._picture.path
         name = Path(PurePosixPath(capture.name) / path)
-        return Frame(decode_image(capture.read(path), name).image, 0, 0)
+        focal_px = float(self._subject.cameras[self._picture.camera].K[0, 0])
+        return Frame(decode_image(capture.read(path), name).image, 0, 0, focal_px)
 
     def truth(self) -> Truth:
         """The tracked mesh in the view frame of the picture's camera, metres."""

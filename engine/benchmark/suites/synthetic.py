@@ -53,7 +53,7 @@ class SyntheticSample:
 
     def load(self) -> Frame:
         scene = self._suite.scene(self._index, self.group)
-        return Frame(scene.image, self._index, 0)
+        return Frame(scene.image, self._index, 0, float(scene.placement.camera.K[0, 0]))
 
     def truth(self) -> Truth:
         scene = self._suite.scene(self._index, self.group)

@@ -74,6 +74,20 @@ def test_regions_not_known_on_both_sides_are_not_made_up():
     assert not [key for key in values if key.startswith(("eyes_", "nose_"))]
 
 
+def test_beyond_the_rim_of_a_partial_prediction_nothing_counts():
+    truth = ball_truth()
+    front = truth.faces[(truth.vertices[truth.faces][..., 2] > 0.02).all(axis=1)]
+    rows = np.unique(front).astype(np.int32)
+    face = returned(truth, faces=front, regions={"face": rows})
+    whole = Scorer("mesh", "C")(Truth(mesh=truth), face).values
+    assert whole["cd_acc_mm"] > 20.0
+    partial = Scorer("mesh", "C")(Truth(mesh=truth), replace(face, partial=True))
+    assert partial.values["cd_mm"] == pytest.approx(0.0, abs=1e-6)
+    assert partial.values["cr"] == 1.0
+    scored = np.isfinite(partial.errors_mm)
+    assert scored.sum() < len(rows) < len(truth.vertices) / 2
+
+
 def test_what_a_scan_cannot_see_does_not_count():
     truth = ball_truth()
     hidden = np.flatnonzero(truth.vertices[:, 2] < -0.05).astype(np.int32)

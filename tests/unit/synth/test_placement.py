@@ -1,9 +1,10 @@
 """Where heads are put in front of cameras."""
 
 import numpy as np
+import pytest
 
 from engine.frames import project
-from engine.synth.placement import WINDOW_PX, draw_placement
+from engine.synth.placement import WINDOW_PX, centred, draw_placement
 
 
 def test_heads_stand_in_the_window_upright_and_in_front_of_the_camera() -> None:
@@ -29,3 +30,20 @@ def test_a_frontal_head_shows_its_face() -> None:
         facing.append(to_camera[2] / np.linalg.norm(to_camera))
     assert np.median(facing) > 0.8
     assert min(facing) > 0.0
+
+
+def test_a_centred_camera_sees_the_head_as_before():
+    middle = (WINDOW_PX - 1) / 2
+    head = np.array([0.0, 0.0, 0.045])
+    for seed in range(20):
+        drawn = draw_placement(np.random.default_rng(seed))
+        moved = centred(drawn)
+        assert moved.camera.K[:2, 2] == pytest.approx([middle, middle])
+        assert moved.camera.K[0, 0] == drawn.camera.K[0, 0]
+        seen = [p.R @ head + p.t for p in (drawn, moved)]
+        assert np.linalg.norm(seen[1]) == pytest.approx(np.linalg.norm(seen[0]))
+        pixels = [project(s, p.camera.K) for s, p in zip(seen, (drawn, moved), strict=True)]
+        assert pixels[1] == pytest.approx(pixels[0])
+        # The line of sight in the head's axes is the head's pose against it, but for roll.
+        sight = [p.R.T @ s for s, p in zip(seen, (drawn, moved), strict=True)]
+        assert sight[1] == pytest.approx(sight[0])
