@@ -1,7 +1,7 @@
 """The ways to fit a head: what each begins with, whether it is refined, and which file it needs."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,6 +41,7 @@ class Method:
     network: str | None = None  # file among the assets; None: begins with landmarks
     needs_normals: bool = False
     refined: bool = False  # by landmarks and normals together
+    optimised: bool = False  # by engine.fitting, which takes seconds and torch
 
 
 METHODS: Final = {
@@ -52,6 +53,7 @@ METHODS: Final = {
         Method("rgb", "n2fnet_rgb.onnx"),
         Method("landmarks-refined", needs_normals=True, refined=True),
         Method("landmarks"),
+        Method("pixel3dmm", needs_normals=True, optimised=True),
     )
 }
 """By name."""
@@ -156,7 +158,16 @@ def default_method(model: HeadModel, weights: Path | None, no_normals: str) -> s
 class Followers:
     """Makes followers by the method in use; what they share is loaded when first needed."""
 
-    def __init__(self, model: HeadModel, weights: Path | None, *, tracking: bool) -> None:
+    def __init__(
+        self,
+        model: HeadModel,
+        weights: Path | None,
+        *,
+        tracking: bool,
+        others: Mapping[str, Callable[[], FaceFollower]] | None = None,
+    ) -> None:
+        """others: what makes followers of methods that are not known here, by name."""
+        self._others = dict(others or {})
         self._model, self._weights, self._tracking = model, weights, tracking
         self._regressors: dict[str, FlameRegressor | None] = {}
         self._placer: LandmarkPlacer | None = None
@@ -164,7 +175,12 @@ class Followers:
         self._method = METHODS["landmarks"]
 
     def use(self, method: Method) -> None:
-        """Load what is missing."""
+        """Load what is missing.
+
+        Raises: ValueError: if followers of the method are made elsewhere, and not by `others`.
+        """
+        if method.optimised and method.name not in self._others:
+            raise ValueError(f"method {method.name}: use engine.fitting.reconstructor")
         network = method.network or ""
         if network not in self._regressors:
             self._regressors[network] = load_regressor(method, self._model, self._weights)
@@ -176,6 +192,8 @@ class Followers:
 
     def new(self) -> FaceFollower:
         """Takes tens of milliseconds."""
+        if self._method.name in self._others:
+            return self._others[self._method.name]()
         surface = self._surface if self._method.refined else None
         regressor = self._regressors[self._method.network or ""]
         if regressor is not None and self._placer is not None:

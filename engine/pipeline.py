@@ -1,5 +1,6 @@
 """Reconstructor: frame in, fitted heads out. The same object serves window, batch and benchmark."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class Reconstructor:
         tracking: bool = True,
         normals: SeesNormals | None = None,
         weights: Path | None = None,
+        others: Mapping[str, Callable[[], FaceFollower]] | None = None,
     ) -> None:
         """Load what the method needs.
 
@@ -47,6 +49,7 @@ class Reconstructor:
             normals: sees the normals that fits use, or are compared with; the caller's, who may
                 share it with others on the same thread.
             weights: N2FNet's ONNX file; None: the shipped one.
+            others: what makes followers of methods that other parts of the program know, by name.
         Raises: ValueError: for a method that does not exist, or needs normals where there are none.
             AssetError, ModelContractError, ProviderError: if the method's network cannot be used.
         """
@@ -60,7 +63,7 @@ class Reconstructor:
         self._cropper = FaceCropper(config)
         self._faces: dict[int, _Face] = {}
         self._normals = _Normals(model, normals) if normals is not None else None
-        self._followers = Followers(model, weights, tracking=tracking)
+        self._followers = Followers(model, weights, tracking=tracking, others=others)
         self._has_normals = normals is not None
         self.use(method)
 

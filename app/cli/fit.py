@@ -44,6 +44,25 @@ def fit(
         bool,
         typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
     ] = False,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="adam|gn",
+            help="Of pixel3dmm: adam as published, or gn, Gauss-Newton on the same energy, some "
+            "ten times as fast. Default: adam.",
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="neutral|n2fnet",
+            help="Where pixel3dmm begins: the mean head, or what N2FNet says. Default: neutral.",
+        ),
+    ] = None,
+    iters: Annotated[
+        int | None,
+        typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
+    ] = None,
     export: Annotated[
         str,
         typer.Option(
@@ -70,7 +89,7 @@ def fit(
     try:
         _fit(
             inputs, out, method, model, faces, normals, n2fnet, checkpoint, export,
-            trust=trust, as_json=as_json, overwrite=overwrite,
+            (optimizer, init, iters), trust=trust, as_json=as_json, overwrite=overwrite,
         )  # fmt: skip
     except KeyboardInterrupt:
         again = "the same command without --overwrite" if overwrite else "the same command"
@@ -88,6 +107,7 @@ def _fit(
     n2fnet: Path | None,
     checkpoint: Path | None,
     export: str,
+    optimising: tuple[str | None, str | None, int | None],
     *,
     trust: bool,
     as_json: bool,
@@ -113,7 +133,7 @@ def _fit(
     if asked in PEERS:
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
     else:
-        how = by_method(asked, head, faces, network, n2fnet)
+        how = by_method(asked, head, faces, network, n2fnet, optimising)
     settings = BatchSettings(out, how.name, faces, exports, overwrite, how.normals, how.network)
     jobs = plan_jobs(inputs, out)
     with closing(Batch(head, settings, how.make_fitter)) as batch, FitReport(len(jobs)) as report:

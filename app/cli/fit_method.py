@@ -26,25 +26,40 @@ class FitMethod:
 
 
 def by_method(
-    asked: str | None, head: "HeadModel", faces: int, normals: "NormalChoice", n2fnet: Path | None
+    asked: str | None,
+    head: "HeadModel",
+    faces: int,
+    normals: "NormalChoice",
+    n2fnet: Path | None,
+    optimising: tuple[str | None, str | None, int | None],
 ) -> FitMethod:
     """A method of ours, or the best that can be used.
 
+    Args:
+        optimising: optimiser, start and iterations, where the method is one that optimises.
     Raises: EngineError: if one that was asked for cannot be used.
     """
-    from app.cli.choices import chosen_method
+    from app.cli.choices import chosen_method, fit_settings
     from engine.methods import network_identity
     from engine.pipeline import Reconstructor
 
     name = chosen_method(asked, head, normals, n2fnet)
+    fitting = fit_settings(name, *optimising)
     estimator = normals.load()
 
     def make_fitter(tracking: bool) -> Reconstructor:
+        if fitting is not None and estimator is not None:
+            from engine.fitting.reconstructor import OptimisingReconstructor
+
+            return OptimisingReconstructor(
+                head, normals=estimator, settings=fitting, n_faces=faces, tracking=tracking
+            )
         return Reconstructor(
             head, method=name, n_faces=faces, tracking=tracking, normals=estimator, weights=n2fnet
         )
 
-    return FitMethod(name, normals.identity, network_identity(name, n2fnet), make_fitter)
+    network = network_identity(name, n2fnet) if fitting is None else fitting.digest()[:12]
+    return FitMethod(name, normals.identity, network, make_fitter)
 
 
 def by_peer(

@@ -38,7 +38,7 @@ def live(
 
     settings = LiveSettings(
         source=source,
-        method=checked_method(method),
+        method=checked_method(method, live=True),
         model=model,
         n_faces=faces,
         normals=normals,

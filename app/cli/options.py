@@ -33,7 +33,8 @@ MethodOption = Annotated[
     str | None,
     typer.Option(
         help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
-        "landmarks-refined or landmarks. Default: n2fnet-refined where it can be used.",
+        "landmarks-refined, landmarks, or, not live, pixel3dmm. Default: n2fnet-refined where it "
+        "can be used.",
     ),
 ]
 

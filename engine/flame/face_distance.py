@@ -19,7 +19,9 @@ _NORMAL_SCALE_M = 0.01  # keeps lips and lids on their own side
 class FaceDistance:
     """Distances between two faces of one head model, after rigid alignment by their vertices."""
 
-    def __init__(self, model: HeadModel) -> None:
+    def __init__(self, model: HeadModel, *, scaled: bool = False) -> None:
+        """scaled: align the size too; one picture hardly shows how large a head is."""
+        self._scaled = scaled
         self._faces, self._region = model.faces, model.regions["face"]
         inside = np.zeros(model.n_vertices, np.bool_)
         inside[self._region] = True
@@ -36,10 +38,10 @@ class FaceDistance:
         return 1e3 * (there + back) / 2, 1e3 * float(own)
 
     def _aligned(self, found: F32, true: F32) -> F64:
-        """Turned and shifted, not scaled."""
         source, target = (v[self._region].astype(np.float64) for v in (found, true))
-        R = fit_similarity(source, target, np.ones(len(source))).R
-        moved: F64 = (found - source.mean(axis=0)) @ R.T + target.mean(axis=0)
+        best = fit_similarity(source, target, np.ones(len(source)))
+        scale = best.scale if self._scaled else 1.0
+        moved: F64 = scale * (found - source.mean(axis=0)) @ best.R.T + target.mean(axis=0)
         return moved
 
     def _to_surface(self, vertices: F64, other: npt.NDArray[Any]) -> float:

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.fitting.rotation6d import geodesic, rotation_vector
 from engine.training.face_mesh import FaceMesh, PosedFace
 from engine.training.n2f_batch import N2FBatch
 from engine.training.n2f_settings import LossWeights
 from engine.training.n2fnet import N2FOutputs
-from engine.training.rotation6d import geodesic, rotation_vector
 
 __all__ = ["N2FLosses", "kabsch", "n2f_losses", "projected"]
 

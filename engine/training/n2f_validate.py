@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from engine.fitting.rotation6d import geodesic
 from engine.flame.face_distance import FaceDistance
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.training.n2f_batch import N2FBatch, batch_from_map_rows
 from engine.training.n2fnet import N2FOutputs
-from engine.training.rotation6d import geodesic
 from engine.training.row_source import Store
 from engine.types import FlameParams
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.fitting.rotation6d import matrix_from_6d
 from engine.training.conv_blocks import Conv, Residual
 from engine.training.n2f_settings import INPUTS, N2FSettings
-from engine.training.rotation6d import matrix_from_6d
 
 __all__ = ["GROUPS", "ExportedN2FNet", "N2FNet", "N2FOutputs", "prepared_maps"]
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from engine.fitting.rotation6d import geodesic, matrix_from_6d, rotation_vector, six_from_matrix
 from engine.flame.lbs import posed_vertices
 from engine.flame.model import HeadModel
 from engine.flame.posed import surface_points
@@ -20,7 +21,6 @@ from engine.training.n2f_batch import N2FBatch, batch_from_map_rows
 from engine.training.n2f_losses import kabsch, n2f_losses, projected
 from engine.training.n2f_settings import LossWeights, N2FSettings
 from engine.training.n2fnet import GROUPS, N2FNet, N2FOutputs
-from engine.training.rotation6d import geodesic, matrix_from_6d, rotation_vector, six_from_matrix
 from tests.bumpy_head import bumpy_head
 from tests.n2f_made import made_batch, true_outputs
 

@@ -1,0 +1,111 @@
+"""Optimiser: normals of one face in, parameters of minimal energy out."""
+
+import time
+
+import torch
+
+from engine.fitting.adam import minimise_adam
+from engine.fitting.curve import CurvePoint, OnProgress, OptimisedFit
+from engine.fitting.energy import Energy
+from engine.fitting.gauss_newton import minimise_gauss_newton
+from engine.fitting.linear_head import HeadLinearizer
+from engine.fitting.observed import observe
+from engine.fitting.placing import neutral_start, place
+from engine.fitting.settings import FitSettings
+from engine.fitting.state import HeadState, params_from, state_from
+from engine.fitting.torch_head import TorchHead
+from engine.fitting.visibility import Rasteriser
+from engine.flame.model import HeadModel
+from engine.types import Camera, FaceCrop, FlameParams, NormalMap
+
+__all__ = ["Optimiser"]
+
+
+class Optimiser:
+    """For one head model; used and closed by one thread."""
+
+    def __init__(self, model: HeadModel, settings: FitSettings | None = None) -> None:
+        """Raises: ProviderError: if nothing can be drawn here, or torch has no such device."""
+        self.model, self.settings = model, settings or FitSettings()
+        self._head = TorchHead(model, self.settings.device)
+        self._linearizer = HeadLinearizer(self._head)
+        self._rasteriser = Rasteriser(self._head)
+
+    def fit(
+        self,
+        crop: FaceCrop,
+        camera: Camera,
+        normals: NormalMap,
+        *,
+        start: FlameParams | None = None,
+        before: FlameParams | None = None,
+        on_progress: OnProgress = lambda point, n: True,
+    ) -> OptimisedFit:
+        """Fit one frame.
+
+        Args:
+            camera: of the frame.
+            start: where to begin, whose shape is believed somewhat; None: the mean head, frontal.
+            before: of the frame before, of the same person: its shape is kept, and what changes
+                from it costs.
+        Raises:
+            CaptureError: if the map shows no face, has no normals or values that are not finite.
+            ModelContractError: if start or before belong to another head model.
+        """
+        began = time.perf_counter()
+        device = self.settings.device
+        seen = observe(crop, camera, normals, device)
+        first = before or start or neutral_start(self.model, seen)
+        state = state_from(self.model, first, device)
+        known = state if before is None and start is not None else None
+        last = state if before is not None else None
+        energy = Energy(self._head, seen, self.settings, start=known, before=last)
+        placed = state if before is not None else place(energy, state, self.settings)
+        found, curve, stopped = self._minimise(energy, placed, on_progress)
+        ends = [(self._energy(energy, each), each) for each in (placed, found)]
+        terms, best = min(ends, key=lambda end: sum(end[0].values()))
+        return OptimisedFit(
+            params=params_from(self.model, best),
+            energy=sum(terms.values()),
+            start_energy=sum(ends[0][0].values()),
+            curve=tuple(curve),
+            seconds=time.perf_counter() - began,
+            stopped=stopped,
+            terms=terms,
+        )
+
+    def _minimise(
+        self, energy: Energy, state: HeadState, on_progress: OnProgress
+    ) -> tuple[HeadState, list[CurvePoint], bool]:
+        s, is_first = self.settings, energy.before is None
+        if s.optimizer == "gn":
+            return minimise_gauss_newton(
+                energy,
+                self._linearizer,
+                self._rasteriser,
+                state,
+                s,
+                with_shape=is_first,
+                on_progress=on_progress,
+            )
+        return minimise_adam(
+            energy,
+            self._rasteriser,
+            state,
+            s,
+            iters=s.iters if is_first else s.iters_video,
+            with_shape=is_first,
+            may_end_early=not is_first,
+            on_progress=on_progress,
+        )
+
+    def _energy(self, energy: Energy, state: HeadState) -> dict[str, float]:
+        """Terms of a state, with what it shows drawn anew."""
+        params = params_from(self.model, state)
+        energy.see(self._rasteriser.see(params, energy.seen, self.settings.normal_mask_ksize))
+        with torch.no_grad():
+            return {name: float(value) for name, value in energy.terms(state).items()}
+
+    def close(self) -> None:
+        """Free what is on the GPU."""
+        self._rasteriser.close()
