@@ -6,7 +6,7 @@ Ours by their names; networks of one's own; peers with the user's checkpoint; Me
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from engine.benchmark.predictors import (
     FACES_IN_A_BOX,
@@ -15,6 +15,7 @@ from engine.benchmark.predictors import (
     Predictor,
 )
 from engine.errors import AssetError, EngineError, ProviderError
+from engine.fitting.settings import FitSettings
 from engine.flame.model import HeadModel
 from engine.head_choice import chosen_head_model
 from engine.io.assets import sha256_of
@@ -25,6 +26,9 @@ from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
 
 __all__ = ["BENCH_METHODS", "DEFAULT_METHODS", "MethodMaker", "MethodSetup"]
+
+_OPTIMISERS: Final[dict[str, Literal["adam", "gn"]]] = {"pixel3dmm": "adam", "pixel3dmm-gn": "gn"}
+"""The published way, and Gauss-Newton on the same energy."""
 
 OWN_WEIGHTS: Final = ("n2fnet", "n2fnet-refined")
 """Methods that --n2fnet is for."""
@@ -103,9 +107,11 @@ class MethodMaker:
         networks, checkpoints = dict(self.setup.networks), dict(self.setup.checkpoints)
         if name in checkpoints:
             return _file_identity(checkpoints[name])
-        if name not in METHODS and name not in networks:
+        if name not in (*METHODS, *_OPTIMISERS, *networks):
             return ""
         parts = [choose_normals(self.setup.normals).identity]
+        if name in _OPTIMISERS:
+            return f"{parts[0]}, settings {FitSettings(optimizer=_OPTIMISERS[name]).digest()[:12]}"
         if name in networks:
             parts.append(_file_identity(networks[name]))
         elif METHODS[name].network is not None:
@@ -117,7 +123,7 @@ class MethodMaker:
         self, name: str, weights: Path | None, neutral: bool, n_faces: int
     ) -> FitterPredictor:
         method = method_named(name)
-        normals = self._seeing() if method.needs_normals else None
+        normals = self.seeing() if method.needs_normals else None
         fitter = Reconstructor(
             self.model,
             method=name,
@@ -128,7 +134,8 @@ class MethodMaker:
         )
         return FitterPredictor(self.model, fitter, neutral=neutral)
 
-    def _seeing(self) -> NormalEstimator:
+    def seeing(self) -> NormalEstimator:
+        """The normal network that all methods share. Raises: AssetError: if there is none."""
         if self._normals is None:
             choice = choose_normals(self.setup.normals)
             self._normals = choice.load()
@@ -154,6 +161,24 @@ def _peer(name: str) -> "_Elsewhere":
     return make
 
 
+def _optimiser(name: Literal["adam", "gn"]) -> "_Elsewhere":
+    def make(maker: MethodMaker, neutral: bool, n_faces: int) -> Predictor:
+        try:
+            from engine.fitting.reconstructor import OptimisingReconstructor  # torch is an extra
+        except ImportError as error:
+            raise ProviderError(f"needs torch ({error}); install n2fnet[train]") from error
+        fitter = OptimisingReconstructor(
+            maker.model,
+            normals=maker.seeing(),
+            settings=FitSettings(optimizer=name),
+            n_faces=n_faces,
+            tracking=False,
+        )
+        return FitterPredictor(maker.model, fitter, neutral=neutral)
+
+    return make
+
+
 def _absent(what: str) -> "_Elsewhere":
     def make(maker: MethodMaker, neutral: bool, n_faces: int) -> Predictor:
         raise AssetError(f"not available: this version has no {what}")
@@ -164,11 +189,11 @@ def _absent(what: str) -> "_Elsewhere":
 _Elsewhere = Callable[[MethodMaker, bool, int], Predictor]
 _ELSEWHERE: Final[dict[str, _Elsewhere]] = {
     **{name: _peer(name) for name in PEERS},
-    "pixel3dmm": _absent("optimiser"),
+    **{name: _optimiser(optimizer) for name, optimizer in _OPTIMISERS.items()},
     "oracle": _absent("fit to a true mesh"),
 }
 
-BENCH_METHODS: Final = ("mediapipe", *METHODS, *_ELSEWHERE)
+BENCH_METHODS: Final = tuple(dict.fromkeys(("mediapipe", *METHODS, *_ELSEWHERE)))
 """By name, networks of one's own besides."""
 
 

@@ -55,7 +55,6 @@ class Prediction:
 
     face: PredictedFace
     stage_ms: Mapping[str, float] = field(default_factory=dict)
-    rim: I32 | None = None  # vertices where a mesh ends on the face; None: it covers the face
 
 
 class Predictor(Protocol):
@@ -127,8 +126,8 @@ class MediapipePredictor:
         vertices = _upright(crop)
         points: F64 = np.full((68, 3), np.nan)
         points[list(NME10_IBUG)] = vertices[list(NME10)]
-        face = PredictedFace(vertices, self._faces, self._regions, landmarks68=points)
-        return Prediction(face, clock.ms, rim=np.array(OVAL, np.int32))
+        face = PredictedFace(vertices, self._faces, self._regions, landmarks68=points, partial=True)
+        return Prediction(face, clock.ms)
 
     def close(self) -> None:
         self._cropper.close()

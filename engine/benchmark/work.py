@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from engine.benchmark.methods import MethodMaker, MethodSetup
-from engine.benchmark.partial import covered_truth
 from engine.benchmark.predictors import Prediction, Predictor, SampleSight
 from engine.benchmark.rows import Row, Status
 from engine.benchmark.scoring import Scorer
@@ -174,9 +173,6 @@ class BenchWorker:
             )
         row = _row(suite, sample, name, "ok", "", ms, model_id=model_id, stage_ms=found.stage_ms)
         try:
-            if found.rim is not None and truth.mesh is not None and suite.kind == "mesh":
-                covered = covered_truth(truth.mesh, found.face, found.rim)
-                truth = replace(truth, mesh=covered)
             score = scorer(truth, found.face)
         except EngineError as error:
             return Scored(replace(row, status="not-scored", message=str(error)))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from engine.benchmark.methods import BENCH_METHODS, MethodMaker, MethodSetup
-from engine.benchmark.partial import covered_truth
 from engine.benchmark.predictors import (
     FitterPredictor,
     MediapipePredictor,
@@ -12,14 +11,13 @@ from engine.benchmark.predictors import (
     inside_oval,
     meant_face,
 )
-from engine.benchmark.types import PredictedFace, Truth
+from engine.benchmark.types import Truth
 from engine.errors import AssetError
 from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
 from engine.io.video import VideoSource
 from engine.stages.mediapipe_points import OVAL
 from engine.types import FaceCrop, FlameParams, Frame, Reconstruction
-from tests.bench_made import ball_truth
 from tests.rendered_faces import CAMERA
 
 NO_TRUTH = Truth()
@@ -74,6 +72,7 @@ def test_mediapipes_mesh_stands_upright(frame: Frame):
     assert np.linalg.norm(left - right) == pytest.approx(0.09)
     np.testing.assert_array_equal(face.landmarks68[36], right)
     assert np.isnan(face.landmarks68[0]).all()
+    assert face.partial
     assert set(found.stage_ms) == {"crop"}
 
 
@@ -122,18 +121,3 @@ def test_methods_that_cannot_run_say_why():
     with pytest.raises(AssetError, match="no normal network: switched off"):
         blind.make("n2fnet")
     assert {"mediapipe", "n2fnet", "rgb", "smirk", "oracle"} <= set(BENCH_METHODS)
-
-
-def test_a_mesh_that_ends_early_is_measured_where_it_is():
-    truth = ball_truth()
-    # The upper half of the ball, a tenth larger: its rim is where it is cut.
-    kept = truth.faces[(truth.vertices[truth.faces][:, :, 1] > -1e-6).all(axis=1)]
-    edges = np.sort(kept[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    single, count = np.unique(edges, axis=0, return_counts=True)
-    rim = np.unique(single[count == 1]).astype(np.int32)
-    face = PredictedFace(
-        truth.vertices, kept, {"face": np.unique(kept)}, landmarks68=truth.landmarks68
-    )
-    covered = covered_truth(truth, face, rim)
-    y = truth.vertices[:, 1]
-    assert set(covered.regions["face"].tolist()) == set(np.flatnonzero(y > -1e-4).tolist())
