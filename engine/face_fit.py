@@ -23,7 +23,7 @@ __all__ = [
     "FaceSight",
     "LandmarkFollower",
     "NetworkFollower",
-    "landmark_quality",
+    "network_quality",
 ]
 
 # Landmark misses, as a share of the eye corners' distance, at which quality is 1 and 0: on the
@@ -131,7 +131,7 @@ class NetworkFollower:
                 params = params.with_values(shape=self._shape.add(found))
             placed = self._placer.place(params, sight.crop.landmarks, sight.camera)
         if self._refiner is None or sight.normals is None:
-            return FaceFit(placed.params, placed.rms, landmark_quality(placed.rms))
+            return FaceFit(placed.params, placed.rms, network_quality(placed.rms))
         with clock.stage("refine"):
             start = found.start(placed.params)
             refined = self._refined(self._refiner, start, sight.normals, sight)
@@ -183,8 +183,8 @@ class _MeanShape:
         return mean
 
 
-def landmark_quality(rms: float) -> float:
-    """0..1 of a fit that landmarks do not pull; rms: as of `FaceFit`."""
+def network_quality(rms: float) -> float:
+    """0..1 of a network's answer that nothing refined, by its miss (see `FaceFit.rms`)."""
     return _falling(rms, _NETWORK_GOOD, _NETWORK_BAD)
 
 

@@ -36,48 +36,37 @@ def checked_method(method: str | None, *, live: bool = False, peers: bool = Fals
     """The method, if there is one of that name.
 
     Args:
-        live: it must keep up with a camera.
+        live: one that keeps up with a camera.
         peers: a peer's name will do too.
     """
     from engine.methods import METHODS
     from engine.peers.registry import PEERS
 
     names = [name for name, known in METHODS.items() if not (live and known.optimised)]
-    names += PEERS if peers else ()
+    names += list(PEERS) if peers else []
     if method is not None and method not in names:
         offline = "takes seconds for each frame; use n2f fit. Else " if method in METHODS else ""
         raise typer.BadParameter(f"{method!r}; {offline}choose from: {', '.join(names)}")
     return method
 
 
-def fit_settings(
-    method: str, optimizer: str | None, init: str | None, iters: int | None
-) -> "FitSettings | None":
-    """How `pixel3dmm` optimises; None for other methods.
+def fit_settings(optimizer: str | None, init: str | None, iters: int | None) -> "FitSettings":
+    """How `pixel3dmm` optimises, on the graphics card where torch has one.
 
     Raises: ProviderError: if torch is not installed.
     """
     from engine.errors import ProviderError
-    from engine.methods import METHODS
+
+    try:
+        from engine.fitting.optimiser import best_device
+    except ModuleNotFoundError as error:
+        raise ProviderError("--method pixel3dmm needs torch; install n2fnet[train]") from error
+    from engine.fitting.settings import FitSettings
 
     given = {"optimizer": optimizer, "init": init, "iters": iters}
     given = {name: value for name, value in given.items() if value is not None}
-    if not METHODS[method].optimised:
-        if given:
-            flags = ", ".join(f"--{name}" for name in given)
-            raise typer.BadParameter(f"{flags}: only with --method pixel3dmm")
-        return None
     try:
-        import torch
-    except ImportError as error:
-        raise ProviderError(
-            f"--method {method} needs torch: pip install 'n2fnet[train]', or scripts/setup.sh dev"
-        ) from error
-    from engine.fitting.settings import FitSettings
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return FitSettings(device=device, **given)
+        return FitSettings(device=best_device(), **given)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

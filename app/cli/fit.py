@@ -32,18 +32,6 @@ def fit(
     ] = 1,
     normals: NormalsOption = None,
     n2fnet: N2FNetOption = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Weights of the peer that --method names, as its authors gave them, or of "
-            "n2f peers convert or export. See n2f peers list.",
-        ),
-    ] = None,
-    trust: Annotated[
-        bool,
-        typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
-    ] = False,
     optimizer: Annotated[
         str | None,
         typer.Option(
@@ -63,6 +51,18 @@ def fit(
         int | None,
         typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights of the peer that --method names, as its authors gave them, or of "
+            "n2f peers convert or export. See n2f peers list.",
+        ),
+    ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
+    ] = False,
     export: Annotated[
         str,
         typer.Option(
@@ -113,12 +113,19 @@ def _fit(
     as_json: bool,
     overwrite: bool,
 ) -> None:
-    from app.cli.choices import checked_exports, checked_method
-    from app.cli.fit_method import by_method, by_peer, check_peer_flags
+    from app.cli.choices import checked_exports, checked_method, fit_settings
+    from app.cli.fit_method import (
+        by_method,
+        by_optimising,
+        by_peer,
+        check_optimiser_flags,
+        check_peer_flags,
+    )  # fmt: skip
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
     from engine.batch_plan import check_output_folder, plan_jobs
     from engine.head_choice import chosen_head_model
+    from engine.methods import METHODS
     from engine.normal_choice import choose_normals
     from engine.peers.registry import PEERS
 
@@ -126,14 +133,17 @@ def _fit(
     network = choose_normals(normals)
     exports = checked_exports(export)
     check_peer_flags(asked, checkpoint, exports, trust=trust)
+    check_optimiser_flags(asked, *optimising)
     if "normals" in exports and network.path is None:
         raise typer.BadParameter(f"--export normals needs a network: {network.reason}")
     check_output_folder(out, inputs)
     head = chosen_head_model(model)
     if asked in PEERS:
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
+    elif asked in METHODS and METHODS[asked].optimised:
+        how = by_optimising(asked, head, faces, network, fit_settings(*optimising))
     else:
-        how = by_method(asked, head, faces, network, n2fnet, optimising)
+        how = by_method(asked, head, faces, network, n2fnet)
     settings = BatchSettings(out, how.name, faces, exports, overwrite, how.normals, how.network)
     jobs = plan_jobs(inputs, out)
     with closing(Batch(head, settings, how.make_fitter)) as batch, FitReport(len(jobs)) as report:

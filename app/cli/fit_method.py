@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from engine.fitting.settings import FitSettings
     from engine.flame.model import HeadModel
     from engine.normal_choice import NormalChoice
     from engine.video_fit import Fitter
 
-__all__ = ["FitMethod", "by_method", "by_peer", "check_peer_flags"]
+__all__ = [
+    "FitMethod",
+    "by_method",
+    "by_optimising",
+    "by_peer",
+    "check_optimiser_flags",
+    "check_peer_flags",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,40 +34,43 @@ class FitMethod:
 
 
 def by_method(
-    asked: str | None,
-    head: "HeadModel",
-    faces: int,
-    normals: "NormalChoice",
-    n2fnet: Path | None,
-    optimising: tuple[str | None, str | None, int | None],
+    asked: str | None, head: "HeadModel", faces: int, normals: "NormalChoice", n2fnet: Path | None
 ) -> FitMethod:
     """A method of ours, or the best that can be used.
 
-    Args:
-        optimising: optimiser, start and iterations, where the method is one that optimises.
     Raises: EngineError: if one that was asked for cannot be used.
     """
-    from app.cli.choices import chosen_method, fit_settings
+    from app.cli.choices import chosen_method
     from engine.methods import network_identity
     from engine.pipeline import Reconstructor
 
     name = chosen_method(asked, head, normals, n2fnet)
-    fitting = fit_settings(name, *optimising)
     estimator = normals.load()
 
     def make_fitter(tracking: bool) -> Reconstructor:
-        if fitting is not None and estimator is not None:
-            from engine.fitting.reconstructor import OptimisingReconstructor
-
-            return OptimisingReconstructor(
-                head, normals=estimator, settings=fitting, n_faces=faces, tracking=tracking
-            )
         return Reconstructor(
             head, method=name, n_faces=faces, tracking=tracking, normals=estimator, weights=n2fnet
         )
 
-    network = network_identity(name, n2fnet) if fitting is None else fitting.digest()[:12]
-    return FitMethod(name, normals.identity, network, make_fitter)
+    return FitMethod(name, normals.identity, network_identity(name, n2fnet), make_fitter)
+
+
+def by_optimising(
+    name: str, head: "HeadModel", faces: int, normals: "NormalChoice", settings: "FitSettings"
+) -> FitMethod:
+    """The optimiser. Raises: EngineError: if it cannot be used."""
+    from engine.fitting.reconstructor import OptimisingReconstructor
+
+    estimator = normals.load()
+    if estimator is None:
+        raise typer.BadParameter(f"--method {name} needs a normal network: {normals.reason}")
+
+    def make_fitter(tracking: bool) -> OptimisingReconstructor:
+        return OptimisingReconstructor(
+            head, normals=estimator, settings=settings, n_faces=faces, tracking=tracking
+        )
+
+    return FitMethod(name, normals.identity, settings.digest()[:12], make_fitter)
 
 
 def by_peer(
@@ -85,6 +96,16 @@ def by_peer(
 
     identity = f"{checkpoint.name} {sha256_of(checkpoint)[:12]}"
     return FitMethod(name, "", identity, make_fitter)
+
+
+def check_optimiser_flags(
+    method: str | None, optimizer: str | None, init: str | None, iters: int | None
+) -> None:
+    """Raises: typer.BadParameter: for flags that only the optimiser has."""
+    given = {"--optimizer": optimizer, "--init": init, "--iters": iters}
+    flags = [name for name, value in given.items() if value is not None]
+    if flags and method != "pixel3dmm":
+        raise typer.BadParameter(f"{', '.join(flags)}: only with --method pixel3dmm")
 
 
 def check_peer_flags(

@@ -35,7 +35,7 @@ _KEEP = 0.9
 _STILL = 1e-8  # metres: a round that moves nothing further was the last
 _LEAST_LANDMARKS = 4
 _TOUCHING = 1e-9  # metres
-_FREE = 0.01  # of the firmest direction's singular value; a face's loosest has 0.1 or more
+_FREE = 0.01  # of the firmest direction's singular value; a face's loosest has 0.28
 
 
 def align(face: PredictedFace, truth: TruthMesh, alignment: Alignment) -> Similarity:
@@ -56,7 +56,7 @@ def align(face: PredictedFace, truth: TruthMesh, alignment: Alignment) -> Simila
 def common_landmarks(face: PredictedFace, truth: TruthMesh) -> tuple[F64, F64]:
     """Points that both know, (N, 3) metres each: predicted, true.
 
-    Raises: ScoreError: if there are fewer than four.
+    Raises: ScoreError: if there are fewer than four, or they lie on a line.
     """
     if face.landmarks68 is None:
         raise ScoreError("the prediction has no 3D landmarks, which the alignment begins with")
@@ -75,6 +75,11 @@ def common_landmarks(face: PredictedFace, truth: TruthMesh) -> tuple[F64, F64]:
             f"prediction and truth share {known.sum()} landmarks, expected {_LEAST_LANDMARKS} "
             f"or more of iBUG {', '.join(map(str, names))}"
         )
+    for name, points in (("prediction", found[known]), ("truth", true[known])):
+        if not np.linalg.matrix_rank(points - points.mean(axis=0)) >= 2:
+            raise ScoreError(
+                f"the {name}'s landmarks lie on one line or point; nothing aligns them"
+            )
     return found[known], true[known]
 
 

@@ -93,7 +93,8 @@ def _mesh_values(
     back = Distances.between(moved, other.normals, surface)
     errors = np.full(len(true.vertices), np.nan, np.float32)
     same = truth.model_id is not None and truth.model_id == face.model_id
-    for region in (name for name in REGIONS if name in true.regions and name in found.regions):
+    same = same and len(moved) == len(true.vertices)  # a finer mesh may carry the same id
+    for region in (r for r in REGIONS if r in true.regions and r in found.regions):
         rows = true.regions[region]
         if face.partial:
             rows = rows[~there.at_rim[rows]]
@@ -120,7 +121,7 @@ def _from_outside(name: str, mesh: AnyMesh) -> AnyMesh:
     Raises: ScoreError: if nothing of the face is left.
     """
     inside = np.zeros(len(mesh.vertices), np.bool_)
-    for region in (name for name in INSIDE if name in mesh.regions):
+    for region in set(INSIDE) & set(mesh.regions):
         inside[mesh.regions[region]] = True
     faces = mesh.faces[~inside[mesh.faces].any(axis=1)]
     seen = np.zeros(len(mesh.vertices), np.bool_)

@@ -17,7 +17,7 @@ from engine.fitting.state import HeadState
 from engine.fitting.torch_head import PosedSkin
 from engine.fitting.visibility import Patch
 
-__all__ = ["Equations", "normal_equations", "project_jacobian"]
+__all__ = ["Equations", "crosses", "gathered", "normal_equations", "project_jacobian"]
 
 _LEAST_MISS = 0.02
 """Absolute values below this count as squares: a normal's component, about a degree."""
@@ -56,7 +56,7 @@ class _Placed:
         view = turned + self.t
         d_px = project_jacobian(view, self.K)
         moved = (d_px @ self.R) @ gathered(patch, self.skin.d_points)
-        return project(view, self.K), torch.cat([-d_px @ _crosses(turned), d_px, moved], dim=2)
+        return project(view, self.K), torch.cat([-d_px @ crosses(turned), d_px, moved], dim=2)
 
 
 def gathered(patch: Patch, values: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ def _add_normals(found: Equations, energy: Energy, placed: _Placed, every: int) 
     if energy.seen.view is not None and s.view_normal_super > 0:
         turned = own @ R.T
         J = _slopes(energy.seen.view, px) @ d_px
-        J[..., :3] += _crosses(turned)
+        J[..., :3] += crosses(turned)
         J[..., _N_POSE:] -= R @ d_own
         miss = sampled(energy.seen.view, px) - turned
         _add_absolute(found, J, miss, s.view_normal_super * scale, s.delta_n)
@@ -204,7 +204,7 @@ def _add_shape(found: Equations, energy: Energy, state: HeadState, columns: slic
 def _six_columns(six: Tensor) -> Tensor:
     """(6, 3) how six numbers change with a turn, radians, multiplied from the left."""
     R = matrix_from_6d(six)
-    turns = _crosses(torch.eye(3, dtype=R.dtype, device=R.device))
+    turns = crosses(torch.eye(3, dtype=R.dtype, device=R.device))
     return (turns @ R)[:, :2].flatten(1).T
 
 
@@ -216,7 +216,7 @@ def project_jacobian(view: Tensor, K: Tensor) -> Tensor:
     return K[:, :2] @ torch.stack(rows, dim=-2)
 
 
-def _crosses(vectors: Tensor) -> Tensor:
+def crosses(vectors: Tensor) -> Tensor:
     """(N, 3) -> (N, 3, 3) with matrix @ w = vector x w."""
     unit = torch.eye(3, dtype=vectors.dtype, device=vectors.device).expand(len(vectors), 3, 3)
     return torch.linalg.cross(vectors[:, :, None].expand(-1, 3, 3), unit, dim=1)

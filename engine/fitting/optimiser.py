@@ -18,7 +18,12 @@ from engine.fitting.visibility import Rasteriser
 from engine.flame.model import HeadModel
 from engine.types import Camera, FaceCrop, FlameParams, NormalMap
 
-__all__ = ["Optimiser"]
+__all__ = ["Optimiser", "best_device"]
+
+
+def best_device() -> str:
+    """The graphics card, where torch has one; for `FitSettings.device`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Optimiser:

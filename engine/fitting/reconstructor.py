@@ -1,6 +1,6 @@
 """The method `pixel3dmm` in a Reconstructor's place: each face of each frame is optimised."""
 
-from engine.face_fit import FaceFit, FaceFollower, FaceSight, landmark_quality
+from engine.face_fit import FaceFit, FaceFollower, FaceSight, network_quality
 from engine.fitting.curve import OnProgress, OptimisedFit
 from engine.fitting.optimiser import Optimiser
 from engine.fitting.settings import FitSettings
@@ -65,7 +65,7 @@ class OptimisingFollower:
         self._before = fit.params if self._tracking else None
         seen = self._landmarks.observe(sight.crop.landmarks, sight.camera)
         rms = self._landmarks.miss(unknowns_of(self._optimiser.model, fit.params), seen)
-        return FaceFit(fit.params, rms, landmark_quality(rms))
+        return FaceFit(fit.params, rms, network_quality(rms))
 
 
 class OptimisingReconstructor(Reconstructor):

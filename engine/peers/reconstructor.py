@@ -6,7 +6,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from engine.errors import ModelContractError
-from engine.face_fit import FaceFit, landmark_quality
+from engine.face_fit import FaceFit, network_quality
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.peers.conventions import PeerHead, Told
@@ -116,7 +116,7 @@ class PeerReconstructor:
             return None
         seen = self._energy.observe(crop.landmarks, told.camera)
         rms = self._energy.miss(unknowns_of(self.model, told.params), seen)
-        fit = FaceFit(told.params, rms, landmark_quality(rms))
+        fit = FaceFit(told.params, rms, network_quality(rms))
         return reconstruction(self._posed, frame, crop, told.camera, fit, own)
 
     def _told(self, frame: Frame, crop: FaceCrop, clock: StageClock) -> Told | None:

@@ -79,6 +79,13 @@ def test_landmarks_unknown_on_either_side_are_left_out():
         common_landmarks(returned(truth, landmarks68=marks), truth)
 
 
+def test_landmarks_in_one_point_align_nothing():
+    truth = ball_truth()
+    collapsed = np.full((68, 3), 0.3)
+    with pytest.raises(ScoreError, match="prediction's landmarks lie on one line or point"):
+        align(returned(truth, landmarks68=collapsed), truth, "A")
+
+
 def test_without_landmarks_there_is_nothing_to_begin_with():
     truth = ball_truth()
     with pytest.raises(ScoreError, match="prediction has no 3D landmarks"):
