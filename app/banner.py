@@ -7,13 +7,14 @@ from app.qt import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, Qt, QW
 __all__ = ["Banner"]
 
 _MARGIN_PX = 16
-_MAX_WIDTH_PX = 760
+_MAX_WIDTH_PX = 820
 
 
 class Banner(QFrame):
     """Sits at the top of its parent, in the middle; hidden while there is nothing to say."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, show_details: Callable[[str], None] | None = None) -> None:
+        """show_details: shows a problem with all that a report of it needs; None: no button."""
         super().__init__(parent)
         self.setObjectName("banner")
         self._label = QLabel()
@@ -21,15 +22,16 @@ class Banner(QFrame):
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.button = QPushButton()
-        self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.button.clicked.connect(lambda: self._act())
+        self.button = self._add_button(lambda: self._act())
+        self.details = self._add_button(lambda: show_details and show_details(self.text))
+        self.details.setText("Details")
+        self._has_details = show_details is not None
         self._act: Callable[[], None] = lambda: None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 10, 16, 10)
         layout.setSpacing(14)
-        layout.addWidget(self._label)
-        layout.addWidget(self.button)
+        for part in (self._label, self.button, self.details):
+            layout.addWidget(part)
         self.hide()
 
     @property
@@ -41,17 +43,31 @@ class Banner(QFrame):
         """Something to know that needs no action."""
         self._show(text, "notice")
 
+    def show_waiting(self, text: str, button: str, act: Callable[[], None]) -> None:
+        """Something that the program is mending by itself, and what else would help."""
+        self._act = act
+        self.button.setText(button)
+        self._show(text, "waiting")
+
     def show_problem(self, text: str, button: str, act: Callable[[], None]) -> None:
         """Something that failed, with the one thing that most likely helps."""
         self._act = act
         self.button.setText(button)
         self._show(text, "error")
 
+    def _add_button(self, act: Callable[[], object]) -> QPushButton:
+        button = QPushButton()
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setAutoDefault(True)  # Enter presses it, once Tab has reached it
+        button.clicked.connect(lambda: act())
+        return button
+
     def _show(self, text: str, kind: str) -> None:
         if (self.text, self.property("kind")) == (text, kind):
             return
         self._label.setText(text)
-        self.button.setVisible(kind == "error")
+        self.button.setVisible(kind != "notice")
+        self.details.setVisible(kind != "notice" and self._has_details)
         self.setProperty("kind", kind)
         self.style().polish(self)  # the style sheet looks at "kind"
         self.show()
@@ -62,9 +78,9 @@ class Banner(QFrame):
         """Take the place that the parent's size gives."""
         layout, parent = self.layout(), self.parentWidget()
         widest = min(_MAX_WIDTH_PX, parent.width() - 2 * _MARGIN_PX)
-        button = self.button.sizeHint().width() + layout.spacing()
+        shown = [button for button in (self.button, self.details) if not button.isHidden()]
+        extra = sum(button.sizeHint().width() + layout.spacing() for button in shown)
         text_width = self._label.fontMetrics().horizontalAdvance(self._label.text()) + 48
-        extra = button if not self.button.isHidden() else 0
         width = max(1, min(widest, text_width + extra))
         self.setFixedWidth(width)
         wraps = layout.hasHeightForWidth()

@@ -1,35 +1,40 @@
 """Wiring of the window: head model, worker thread, mailbox, Qt. No torch on this path."""
 
 import logging
-import os
-import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
+from app.camera_watch import CameraWatch, camera_named
 from app.cli.choices import chosen_method
 from app.display import check_display
-from app.main_window import MainWindow
+from app.leaving import leave, let_signals_close
 from app.method_menu import Methods
-from app.qt import QTimer
-from app.session import LiveSession, make_application
-from app.source_menu import first_request, request_of
+from app.persons import Persons
+from app.recording import RecordingDesk
+from app.session import LiveSession, Loaded, make_application
+from app.settings import SettingsStore, user_settings_dir
+from app.source_menu import first_request, present_spec, remembered_request, request_of
+from app.steadier import Steadier
 from app.view import State, View
+from app.worker import Request
 from engine.errors import CaptureError, EngineError, OutputError
 from engine.head_choice import chosen_head_model
+from engine.io.camera import CameraInfo
 from engine.io.image import save_png
 from engine.methods import LIVE_METHODS, obstacles
 from engine.normal_choice import choose_normals
 from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
+from engine.stages.onnx_session import available_providers
+from engine.streaming.targets import SendTarget
 
-__all__ = ["LiveSettings", "Photographer", "run_window"]
+__all__ = ["LiveSettings", "Photographer", "load_parts", "run_window"]
 
 logger = logging.getLogger(__name__)
-
-_SIGNAL_CHECK_MS = 200
-"""Qt's loop runs no Python by itself: so often Python gets to see Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,16 @@ class LiveSettings:
     source: str | None = None  # as for --source; None: first camera, else the sample clip
     method: str | None = None  # None: the best that can be used
     model: Path | None = None  # None: the bundled head model
-    n_faces: int = 1
+    n_faces: int | None = None  # 1..8; None: as set in the window
     n2fnet: Path | None = None  # None: the shipped network
     normals: str | None = None  # as for --normals; None: the shipped network, if there is one
+    pipelined: bool = False  # see the next frame while one is fitted
+    recall: bool = False  # where no source is given, begin with the last time's
+    safe: bool = False  # defaults, whatever is stored; nothing is kept
+    send: tuple[SendTarget, ...] = ()  # receivers from the start
+    record_to: Path | None = None  # folder for takes; None: as set, or the user's videos
+    private: bool = False  # parameters alone are recorded and sent, no pictures
+    smooth_edges: bool = False  # also where the processor draws, which takes its time
     screenshot: Path | None = None  # PNG to write before quitting by itself
     screenshot_after: int = 60  # fitted frames
 
@@ -50,66 +62,117 @@ def run_window(settings: LiveSettings) -> int:
     """Open the window and stay until it is closed.
 
     Returns: the exit code.
-    Raises: EngineError: if there is no display, the head model or the normal network cannot be
-        read, or, where a screenshot is asked for, it cannot be written or the source fails.
+    Raises: EngineError: if there is no display, or, where a screenshot is asked for, it cannot be
+        written or what it should show fails.
     """
     check_display()
-    model = chosen_head_model(settings.model)
-    normals = choose_normals(settings.normals)
-    method = chosen_method(settings.method, model, normals, settings.n2fnet)
-    no_normals = "" if normals.path else normals.reason
-    names = dict.fromkeys((*LIVE_METHODS, method))
-    reasons = obstacles(names, model, settings.n2fnet, no_normals)
     application = make_application()
-
-    def make_fitter() -> Reconstructor:
-        return Reconstructor(
-            model,
-            method=session.window.method,
-            n_faces=settings.n_faces,
-            normals=normals.load(),
-            weights=settings.n2fnet,
-        )
-
+    _log_instead_of_abort()
+    folder = user_settings_dir()
+    store = SettingsStore(None if settings.screenshot else folder, safe=settings.safe)
+    for line in store.told:
+        logger.warning("%s", line)
+    persons = Persons(None if settings.safe else folder / "persons")
+    if settings.pipelined:
+        store.change(pipelined=True)
+    if settings.private:
+        store.change(private=True)
+    if settings.n_faces is not None:
+        store.change(n_faces=settings.n_faces)
     session = LiveSession(
-        lambda ctx: head_renderer(ctx, model),
-        make_fitter,
-        lambda spec: open_source(spec, model),
-        no_normals=normals.reason,
-        methods=Methods(method, reasons),
+        load=lambda tell: load_parts(settings, session, tell),
+        store=store,
+        persons=persons,
+        providers=available_providers,
+        recording=RecordingDesk(settings.record_to),
     )
     photographer = None
     if settings.screenshot is not None:
         photographer = Photographer(session, settings.screenshot, settings.screenshot_after)
         session.on_view = photographer
-    timer = _let_signals_close(session.window)
-    session.start(request_of(settings.source) if settings.source else first_request())
+    timer = let_signals_close(session.window)
+    watch = CameraWatch(lambda cameras: _try_again(session, cameras))
+    session.start(_first_request(settings, store))
     code = application.exec()
     timer.stop()
+    watch.stop()
     if photographer is not None and photographer.problem is not None:
         raise photographer.problem
-    return _leave(session, code)
+    return leave(code, clean=session.stopped_clean)
 
 
-def _let_signals_close(window: MainWindow) -> QTimer:
-    """Ctrl-C and a polite kill close the window in the usual order."""
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Python runs this anywhere, in the middle of painting too: only the timer may close.
-        signal.signal(number, lambda number, _: asked.append(number))
-    timer = QTimer()
-    timer.timeout.connect(lambda: window.close() if asked else None)
-    timer.start(_SIGNAL_CHECK_MS)
-    return timer
+def _first_request(settings: LiveSettings, store: SettingsStore) -> Request:
+    """What was asked for, else what was shown last, else what there is."""
+    if settings.source:
+        return request_of(settings.source)
+    last = store.present
+    if settings.recall and last.source:
+        request = remembered_request(last.source, last.source_title)
+        if request is not None:
+            return request
+    return first_request()
 
 
-def _leave(session: LiveSession, code: int) -> int:
-    if not session.stopped_clean:
-        # A driver hangs in a call that cannot be interrupted; a normal exit would wait or crash.
-        logger.warning("the source does not close; leaving it to the operating system")
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:
+    """Head model and networks; on the loader's thread, which tells what it is at."""
+    tell("Loading the head model …")
+    model = chosen_head_model(settings.model)
+    if (desk := session.recording) is not None:
+        desk.equip(model)
+        for target in settings.send:
+            desk.send_to(target)
+    tell("Loading the networks …")
+    normals = choose_normals(settings.normals)
+    stored, no_normals = session.window.store.present, "" if normals.path else normals.reason
+    names = dict.fromkeys((*LIVE_METHODS, *([settings.method] if settings.method else [])))
+    reasons = obstacles(names, model, settings.n2fnet, no_normals)
+    if settings.method is not None:
+        method = chosen_method(settings.method, model, normals, settings.n2fnet)
+    elif stored.method in reasons and not reasons[stored.method]:
+        method = stored.method
+    else:
+        method = chosen_method(None, model, normals, settings.n2fnet)
+
+    def make_fitter() -> Reconstructor:
+        return Reconstructor(
+            model,
+            method=session.window.method,
+            n_faces=session.window.store.present.n_faces,
+            normals=normals.load(session.window.store.present.provider),
+            weights=settings.n2fnet,
+        )
+
+    def make_steadier() -> Steadier:
+        window = session.window
+        return Steadier(model, window.persons.shape_of(window.store.present.person, model.model_id))
+
+    return Loaded(
+        lambda ctx: head_renderer(ctx, model, live=not settings.smooth_edges),
+        make_fitter,
+        lambda spec: open_source(present_spec(spec, session.window.store.present), model),
+        no_normals=normals.reason,
+        methods=Methods(
+            method, {name: reasons.get(name, "") for name in dict.fromkeys((*reasons, method))}
+        ),
+        make_steadier=make_steadier,
+    )
+
+
+def _try_again(session: LiveSession, cameras: list[CameraInfo]) -> None:
+    """A camera was plugged in: if it is the one that could not be opened, show it."""
+    window = session.window
+    named = window.store.present.source_title
+    if window.has_failed and (camera := camera_named(named, cameras)) is not None:
+        window.open(Request(f"webcam:{camera.index}", camera.name))
+
+
+def _log_instead_of_abort() -> None:
+    """An error in a slot is logged: by default PyQt ends the program there."""
+
+    def log(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        logger.error("an error in the window", exc_info=(kind, error, trace))
+
+    sys.excepthook = log
 
 
 class Photographer:

@@ -1,4 +1,4 @@
-"""A mailbox for one item: the newest wins, what it replaces is counted as dropped."""
+"""A mailbox for one item: the newest wins, or it waits for its reader where nothing may be lost."""
 
 import threading
 from typing import Generic, TypeVar
@@ -39,8 +39,21 @@ class Mailbox(Generic[T]):
             was_empty = self._item is None
             self._dropped += not was_empty
             self._item = item
-            self._changed.notify()
+            self._changed.notify_all()
             return was_empty
+
+    def hand_over(self, item: T, timeout_s: float | None = None) -> bool:
+        """Leave an item once the box is empty: nothing is dropped, the sender waits.
+
+        Returns: False if the box was closed, or still full after timeout_s seconds.
+        """
+        with self._changed:
+            free = self._changed.wait_for(lambda: self._closed or self._item is None, timeout_s)
+            if self._closed or not free:
+                return False
+            self._item = item
+            self._changed.notify_all()
+            return True
 
     def take(self, timeout_s: float | None = 0.0) -> T | None:
         """Take the item out, waiting for one up to timeout_s seconds (None: for ever).
@@ -50,6 +63,7 @@ class Mailbox(Generic[T]):
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._item is not None, timeout_s)
             item, self._item = self._item, None
+            self._changed.notify_all()  # whoever waits to hand one over
             return item
 
     def close(self) -> None:

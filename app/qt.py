@@ -2,35 +2,66 @@
 
 import os
 
-from PyQt6.QtCore import QObject, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import (
+    QObject,
+    QPoint,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    QTimer,
+    QUrl,
+    pyqtSignal,
+)
 from PyQt6.QtGui import (
     QAction,
     QActionGroup,
     QCloseEvent,
     QColor,
+    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QImage,
     QKeySequence,
+    QMouseEvent,
     QOpenGLContext,
+    QPainter,
+    QPaintEvent,
     QPalette,
+    QPen,
+    QPolygonF,
     QResizeEvent,
     QSurfaceFormat,
+    QWheelEvent,
 )
 from PyQt6.QtOpenGLWidgets import QOpenGLWidget
 from PyQt6.QtWidgets import (
+    QAbstractItemView,
     QApplication,
+    QColorDialog,
     QComboBox,
+    QDialog,
+    QDialogButtonBox,
     QFileDialog,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
+    QHeaderView,
+    QInputDialog,
     QLabel,
+    QLineEdit,
     QMainWindow,
     QMenu,
+    QMessageBox,
+    QPlainTextEdit,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSlider,
     QStatusBar,
+    QTableWidget,
+    QTableWidgetItem,
     QToolBar,
     QToolButton,
     QVBoxLayout,
@@ -38,40 +69,66 @@ from PyQt6.QtWidgets import (
 )
 
 __all__ = [
+    "QAbstractItemView",
     "QAction",
     "QActionGroup",
     "QApplication",
     "QCloseEvent",
     "QColor",
+    "QColorDialog",
     "QComboBox",
+    "QDesktopServices",
+    "QDialog",
+    "QDialogButtonBox",
     "QDragEnterEvent",
     "QDropEvent",
     "QFileDialog",
     "QFrame",
+    "QGridLayout",
     "QHBoxLayout",
+    "QHeaderView",
     "QImage",
+    "QInputDialog",
     "QKeySequence",
     "QLabel",
+    "QLineEdit",
     "QMainWindow",
     "QMenu",
+    "QMessageBox",
+    "QMouseEvent",
     "QObject",
     "QOpenGLContext",
     "QOpenGLWidget",
+    "QPaintEvent",
+    "QPainter",
     "QPalette",
+    "QPen",
+    "QPlainTextEdit",
+    "QPoint",
+    "QPointF",
+    "QPolygonF",
+    "QProgressBar",
     "QPushButton",
+    "QRect",
+    "QRectF",
     "QResizeEvent",
     "QSize",
     "QSizePolicy",
     "QSlider",
     "QStatusBar",
     "QSurfaceFormat",
+    "QTableWidget",
+    "QTableWidgetItem",
     "QTimer",
     "QToolBar",
     "QToolButton",
+    "QUrl",
     "QVBoxLayout",
+    "QWheelEvent",
     "QWidget",
     "Qt",
     "forget_cv2_plugins",
+    "media_devices",
     "pyqtSignal",
 ]
 
@@ -81,3 +138,12 @@ def forget_cv2_plugins() -> None:
     for variable in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         if f"{os.sep}cv2{os.sep}" in os.environ.get(variable, ""):
             del os.environ[variable]
+
+
+def media_devices() -> QObject | None:
+    """Qt's list of cameras, which tells of changes; None where a library of it is missing."""
+    try:  # on Linux it needs libpulse, which a machine without sound may lack
+        from PyQt6.QtMultimedia import QMediaDevices
+    except ImportError:
+        return None
+    return QMediaDevices()

@@ -3,15 +3,24 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.qt import QFileDialog, QMenu, Qt, QToolButton, QWidget
-from app.worker import Request
+from app.camera_watch import camera_named
+from app.qt import QFileDialog, QInputDialog, QMenu, Qt, QToolButton, QWidget
+from app.settings import Settings
+from app.source_thread import Request
 from engine.io.camera import list_cameras
 from engine.io.image import IMAGE_SUFFIXES
 from engine.io.stream import is_url
 from engine.io.video import VIDEO_SUFFIXES
-from engine.source_factory import SAMPLE, SYNTHETIC
+from engine.source_factory import SAMPLE, SCREEN, SYNTHETIC
 
-__all__ = ["SourceButton", "first_request", "request_of", "sample_request"]
+__all__ = [
+    "SourceButton",
+    "first_request",
+    "present_spec",
+    "remembered_request",
+    "request_of",
+    "sample_request",
+]
 
 
 def sample_request() -> Request:
@@ -22,6 +31,11 @@ def sample_request() -> Request:
 def synthetic_request() -> Request:
     """A rendered head, without end."""
     return Request(SYNTHETIC, "Synthetic head", loop=True)
+
+
+def screen_request() -> Request:
+    """What is on the screen."""
+    return Request(SCREEN, "Screen")
 
 
 def camera_requests() -> list[Request]:
@@ -36,9 +50,26 @@ def first_request() -> Request:
 
 def request_of(spec: str) -> Request:
     """The request for a source as `--source` names it."""
-    known = (*camera_requests(), sample_request(), synthetic_request())
+    known = (*camera_requests(), sample_request(), synthetic_request(), screen_request())
     named = next((request for request in known if request.spec == spec), None)
     return named or Request(spec, spec if is_url(spec) else Path(spec).name or spec)
+
+
+def remembered_request(spec: str, title: str) -> Request | None:
+    """The source of the last time; None where it is gone. A camera is known by its name."""
+    if spec.startswith("webcam:"):
+        return next((r for r in camera_requests() if r.title == title), None)
+    if spec in (SAMPLE, SYNTHETIC, SCREEN) or is_url(spec):
+        return request_of(spec)
+    return request_of(spec) if Path(spec).exists() else None
+
+
+def present_spec(spec: str, settings: Settings) -> str:
+    """The spec as it is now: a camera that was plugged in again may have another number."""
+    if not spec.startswith("webcam:") or settings.source != spec:
+        return spec
+    camera = camera_named(settings.source_title, list_cameras())
+    return f"webcam:{camera.index}" if camera is not None else spec
 
 
 class SourceButton(QToolButton):
@@ -51,7 +82,7 @@ class SourceButton(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.setToolTip("Choose a camera or a file (O opens a file)")
+        self.setToolTip("Choose a camera or a file (C; O opens a file)")
         self.setText("Source")
         menu = QMenu(self)
         menu.aboutToShow.connect(self._fill)
@@ -71,6 +102,13 @@ class SourceButton(QToolButton):
         if name := QFileDialog.getExistingDirectory(self, "Open a folder of pictures"):
             self._choose(request_of(name))
 
+    def open_address(self) -> None:
+        """Ask for a network camera or video."""
+        label = "Address (rtsp://, rtmp://, http:// or https://):"
+        address, given = QInputDialog.getText(self, "Open an address", label)
+        if given and address.strip():
+            self._choose(request_of(address.strip()))
+
     def _fill(self) -> None:
         menu = self.menu()
         menu.clear()
@@ -82,6 +120,7 @@ class SourceButton(QToolButton):
         menu.addSeparator()
         menu.addAction("Open file…", self.open_file)
         menu.addAction("Open folder…", self.open_folder)
+        menu.addAction("Open address…", self.open_address)
         menu.addSeparator()
-        for request in (sample_request(), synthetic_request()):
+        for request in (screen_request(), sample_request(), synthetic_request()):
             menu.addAction(request.title, lambda request=request: self._choose(request))

@@ -21,8 +21,7 @@ from engine.flame.model import HeadModel
 from engine.io.image import load_image
 from engine.io.results import Status, SummaryRow
 from engine.io.video import VideoSource
-from engine.pipeline import LOW_QUALITY
-from engine.types import Frame
+from engine.types import LOW_QUALITY, Frame
 from engine.video_fit import FittedVideo, Fitter, cause_of, fit_video
 
 __all__ = ["Batch", "BatchSettings", "Outcome", "judge_video"]

@@ -35,6 +35,7 @@ from engine.doctor_checks import (
     check_packages,
     check_python,
     check_qt_libraries,
+    check_sending,
 )
 from engine.doctor_parts import (
     check_heads,
@@ -53,7 +54,7 @@ TEXT_WIDTH: Final = 100
 
 
 def run_checks(folder: Path | None = None) -> list[Check]:
-    """Look at everything; takes a second or two.
+    """Look at everything; takes some seconds.
 
     Args:
         folder: where output would go, for the free space; default the working folder.
@@ -78,6 +79,7 @@ def run_checks(folder: Path | None = None) -> list[Check]:
         ("Licences", _look_at_licences),
         ("Video encoder", _look_for_encoder),
         ("Recording", _try_recording),
+        ("Sending", _look_for_receivers),
         ("Disk", lambda: check_disk(shutil.disk_usage(folder or Path.cwd()).free)),
     ]
     return [_guarded(name, step) for name, step in steps]
@@ -202,6 +204,12 @@ def _look_for_encoder() -> Check:
     from engine.io.recorder import has_encoder
 
     return check_encoder(has_encoder(), installed_version("av"))
+
+
+def _look_for_receivers() -> Check:
+    from engine.streaming.virtual_camera import missing_for_virtual_camera
+
+    return check_sending(installed_version("python-osc"), missing_for_virtual_camera())
 
 
 def _requirements() -> list[Requirement]:

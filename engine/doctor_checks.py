@@ -31,6 +31,7 @@ __all__ = [
     "check_packages",
     "check_python",
     "check_qt_libraries",
+    "check_sending",
 ]
 
 Status = Literal["ok", "warn", "fail"]
@@ -290,6 +291,21 @@ def check_encoder(there: bool, version: str | None) -> Check:
         return Check("Video encoder", "ok", f"libx264 in PyAV {version}")
     fix = "run `pip install --force-reinstall av`, whose own wheel has it"
     return Check("Video encoder", "fail", "PyAV without libx264", fix)
+
+
+def check_sending(osc_version: str | None, camera_lacks: str) -> Check:
+    """What other programs can be sent; Live Link Face needs nothing.
+
+    Args:
+        osc_version: python-osc's, None without it.
+        camera_lacks: what a virtual camera lacks and how to get it; empty where one can be opened.
+    """
+    ready = ["Live Link Face"]
+    ready += ["VMC"] if osc_version else []
+    ready += [] if camera_lacks else ["virtual camera"]
+    fixes = [] if osc_version else ["for VMC run `pip install 'n2fnet[stream]'`"]
+    fixes += [camera_lacks] if camera_lacks else []
+    return Check("Sending", "ok", ", ".join(ready), "; ".join(fixes))  # nothing here is needed
 
 
 def check_disk(free_bytes: int) -> Check:

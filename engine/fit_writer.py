@@ -3,17 +3,18 @@
 from pathlib import Path
 
 from engine.flame.model import HeadModel
+from engine.head_exports import HeadExporter
 from engine.io.image import save_png
-from engine.io.mesh_export import write_glb, write_obj
 from engine.io.results import FitSequence, save_fit_npz, save_sequence_npz, write_csv
 from engine.render.overlay import OverlayPainter
 from engine.render.prediction import coloured_normals, coloured_parsing
+from engine.render.trust_mark import marked
 from engine.types import Frame, Reconstruction
 from engine.video_fit import FittedVideo
 
 __all__ = ["EXPORTS", "FACE_MARK", "FitWriter"]
 
-EXPORTS = ("npz", "csv", "obj", "glb", "mp4", "png", "normals")
+EXPORTS = ("npz", "csv", "obj", "ply", "glb", "arkit", "mp4", "png", "normals")
 """What can be written for an input; mp4 for videos only, normals where a network sees them."""
 FACE_MARK = ".face"
 """STEM.face2.npz holds the second face of STEM; no STEM may look like that itself."""
@@ -28,6 +29,7 @@ class FitWriter:
         self._out = out
         self._exports = exports
         self._painter: OverlayPainter | None = None
+        self._heads = HeadExporter(model)
 
     @property
     def painter(self) -> OverlayPainter:
@@ -48,13 +50,11 @@ class FitWriter:
         names = _Names(self._out, self._exports)
         for number, fit in enumerate(fits, start=1):
             own = face_stem(stem, number)
+            sequence = FitSequence(self._model)
+            sequence.add(frame.index, frame.t_ns, fit)
             if path := names.add(own, "npz"):
                 save_fit_npz(path, fit, self._model)
-            if path := names.add(own, "csv"):
-                sequence = FitSequence(self._model)
-                sequence.add(frame.index, frame.t_ns, fit)
-                write_csv(path, sequence)
-            self._write_mesh(own, fit, names)
+            self._write_head(own, sequence, fit, names)
             self._write_maps(own, fit, names)
         self._write_overlay(stem, frame, fits, names)
         return tuple(names.added)
@@ -69,21 +69,28 @@ class FitWriter:
             own = face_stem(stem, number)
             if path := names.add(own, "npz"):
                 save_sequence_npz(path, sequence)
-            if path := names.add(own, "csv"):
-                write_csv(path, sequence)
-            self._write_mesh(own, fitted.best_fits[face], names)
+            self._write_head(own, sequence, fitted.best_fits[face], names)
             self._write_maps(own, fitted.best_fits[face], names)
         if fitted.best is not None:
             frame, fits = fitted.best
             self._write_overlay(stem, frame, fits, names)
         return tuple(names.added)
 
-    def _write_mesh(self, stem: str, fit: Reconstruction, names: "_Names") -> None:
-        model = self._model
+    def _write_head(
+        self, stem: str, sequence: FitSequence, best: Reconstruction, names: "_Names"
+    ) -> None:
+        """What follows from one face's parameters and best mesh alone."""
+        if path := names.add(stem, "csv"):
+            write_csv(path, sequence)
         if path := names.add(stem, "obj"):
-            write_obj(path, fit.vertices, model.faces, model.uv, model.uv_faces)
+            self._heads.write_obj(path, best)
+        if path := names.add(stem, "ply"):
+            self._heads.write_ply(path, best)
         if path := names.add(stem, "glb"):
-            write_glb(path, fit.vertices, model.faces)
+            self._heads.write_glb(path, sequence, best)
+        if "arkit" in self._exports:
+            for path in self._heads.write_arkit(self._out / f"{stem}.arkit.csv", sequence):
+                names.note(path.name)
 
     def _write_maps(self, stem: str, fit: Reconstruction, names: "_Names") -> None:
         """STEM.head.png, STEM.view.png and STEM.parsing.png, as far as the network gives them."""
@@ -100,7 +107,7 @@ class FitWriter:
         self, stem: str, frame: Frame, fits: list[Reconstruction], names: "_Names"
     ) -> None:
         if path := names.add(stem, "png"):
-            save_png(path, self.painter.paint(frame.image, fits))
+            save_png(path, marked(self.painter.paint(frame.image, fits), fits))
 
     def close(self) -> None:
         """Free the GPU."""

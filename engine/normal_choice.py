@@ -29,14 +29,16 @@ class NormalChoice:
         """For records: the file's name and the start of its hash; empty without a network."""
         return f"{self.path.name} {sha256_of(self.path)[:12]}" if self.path is not None else ""
 
-    def load(self) -> NormalEstimator | None:
-        """Ready to run, on the graphics card where there is one. Raises: AssetError, ProviderError.
+    def load(self, provider: str = "auto") -> NormalEstimator | None:
+        """Ready to run, to be used from one thread.
 
-        To be used from the thread that calls this.
+        Args:
+            provider: as for `OnnxSession`; where it does not work, the CPU is used, and that said.
+        Raises: AssetError, ProviderError.
         """
         if self.path is None:
             return None
-        estimator = NormalEstimator(self.path, provider="auto")
+        estimator = NormalEstimator(self.path, provider=provider, may_fall_back=True)
         if estimator.fallback:
             logger.warning("%s runs on the %s", self.path.name, estimator.fallback)
         return estimator

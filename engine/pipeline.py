@@ -1,7 +1,7 @@
 """Reconstructor: frame in, fitted heads out. The same object serves window, batch and benchmark."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,26 @@ from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
 
-__all__ = ["LOW_QUALITY", "Reconstructor", "camera_of", "reconstruction", "yaw_of"]
+__all__ = ["Reconstructor", "SeenFrame", "camera_of", "reconstruction", "yaw_of"]
 
-LOW_QUALITY = 0.5
-"""Below this quality a fit is reported as `low`."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenFrame:
+    """A frame with its faces found and looked at: the first half of the way to a fit."""
+
+    frame: Frame
+    camera: Camera
+    crops: tuple[FaceCrop, ...]  # largest first
+    normals: tuple[NormalMap | None, ...]  # one for each crop
+    n_seen: int  # faces, those too that are not fitted
+    stage_ms: tuple[dict[str, float], ...]  # one for each crop
 
 
 class Reconstructor:
-    """Fits a head model to the faces of frames. Use it from one thread; `close` when done."""
+    """Fits a head model to the faces of frames; `close` when done.
+
+    Use it from one thread, or `see` from one and `fit_seen` from another.
+    """
 
     def __init__(
         self,
@@ -86,12 +98,28 @@ class Reconstructor:
 
     def run_all(self, frame: Frame) -> list[Reconstruction]:
         """All faces of a frame up to n_faces, largest first."""
+        return self.fit_seen(self.see(frame))
+
+    def see(self, frame: Frame) -> SeenFrame:
+        """Find the faces of a frame and look at their normals."""
         clock = StageClock()
         with clock.stage("crop"):
             crops = self._cropper.run_all(frame)
         camera = camera_of(frame)
-        known = self._faces
+        normals: list[NormalMap | None] = []
+        times = []
         for crop in crops:
+            own = StageClock()
+            own.ms |= clock.ms
+            normals.append(self._normals.see(crop, camera, own) if self._normals else None)
+            times.append(own.ms)
+        n_seen = self._cropper.n_seen
+        return SeenFrame(frame, camera, tuple(crops), tuple(normals), n_seen, tuple(times))
+
+    def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
+        """The heads of a frame that was seen, largest first."""
+        frame, known, fits = seen.frame, self._faces, []
+        for crop, normals, ms in zip(seen.crops, seen.normals, seen.stage_ms, strict=True):
             if crop.face_id not in known:
                 # Takes tens of milliseconds.
                 known[crop.face_id] = self._new_face()
@@ -99,9 +127,12 @@ class Reconstructor:
             if not self.tracking:
                 face.reset()
             face.seen_ns = frame.t_ns
+            fits.append(
+                face.reconstruct(FaceSight(crop, seen.camera, normals, frame.t_ns), frame, ms)
+            )
         # Lost faces are kept as long as their ids may come back.
         self._faces = {i: f for i, f in known.items() if abs(frame.t_ns - f.seen_ns) <= KEEP_NS}
-        return [known[c.face_id].reconstruct(frame, c, camera, clock) for c in crops]
+        return fits
 
     def _new_face(self) -> "_Face":
         return _Face(self.model, self._normals, self._followers.new())
@@ -111,9 +142,25 @@ class Reconstructor:
         """Faces in the last frame; more than were fitted where n_faces is too small for it."""
         return self._cropper.n_seen
 
+    @property
+    def provider(self) -> str:
+        """What the networks really run on, with the reason where it is not what was asked for."""
+        if self._normals is None:
+            return "cpu"
+        fallback = self._normals.fallback
+        return f"{self._normals.provider} ({fallback})" if fallback else self._normals.provider
+
     def reset(self) -> None:
         """Forget people and places: call when the source changes."""
+        self.forget_places()
+        self.forget_people()
+
+    def forget_places(self) -> None:
+        """Look for faces everywhere again; from the thread of `see`."""
         self._cropper.reset()
+
+    def forget_people(self) -> None:
+        """Learn everybody anew; from the thread of `fit_seen`."""
         self._faces.clear()
 
     def close(self) -> None:
@@ -128,6 +175,14 @@ class _Normals:
     def __init__(self, model: HeadModel, estimator: SeesNormals) -> None:
         self._estimator = estimator
         self._residual = NormalResidual(model)
+
+    @property
+    def provider(self) -> str:
+        return self._estimator.provider
+
+    @property
+    def fallback(self) -> str:
+        return self._estimator.fallback
 
     def see(self, crop: FaceCrop, camera: Camera, clock: StageClock) -> NormalMap:
         """The normals of a face."""
@@ -152,14 +207,13 @@ class _Face:
         """Forget the person."""
         self._follower.reset()
 
-    def reconstruct(
-        self, frame: Frame, crop: FaceCrop, camera: Camera, clock: StageClock
-    ) -> Reconstruction:
+    def reconstruct(self, sight: FaceSight, frame: Frame, ms: dict[str, float]) -> Reconstruction:
+        """ms: times of the stages before."""
         own = StageClock()
-        own.ms |= clock.ms
-        seen = self._normals.see(crop, camera, own) if self._normals is not None else None
-        fit = self._follower.fit(FaceSight(crop, camera, seen, frame.t_ns), own)
-        found = reconstruction(self._head, frame, crop, camera, fit, own)
+        own.ms |= ms
+        seen = sight.normals
+        fit = self._follower.fit(sight, own)
+        found = reconstruction(self._head, frame, sight.crop, sight.camera, fit, own)
         if self._normals is None or seen is None:
             return found
         return self._normals.compared(found, seen)

@@ -10,6 +10,7 @@ from engine.io.assets import asset_path
 from engine.io.camera import CameraSource, list_cameras
 from engine.io.image import IMAGE_SUFFIXES, UNREAD_SUFFIXES, ImageSource, list_images
 from engine.io.readable import probing
+from engine.io.screen import ScreenSource
 from engine.io.source import Source
 from engine.io.stream import StreamSource, is_url
 from engine.io.video import VIDEO_SUFFIXES, VideoSource
@@ -17,6 +18,7 @@ from engine.sources import SyntheticSource
 
 __all__ = [
     "SAMPLE",
+    "SCREEN",
     "SYNTHETIC",
     "first_source_spec",
     "is_live_spec",
@@ -28,6 +30,8 @@ SAMPLE = "sample"
 """The bundled clip."""
 SYNTHETIC = "synthetic"
 """A rendered head that moves."""
+SCREEN = "screen"
+"""What is on the screen."""
 _CAMERA = "webcam:"
 
 
@@ -38,16 +42,16 @@ def first_source_spec() -> str:
 
 
 def is_live_spec(spec: str) -> bool:
-    """Whether spec names a camera or an address, and no file."""
-    return spec.startswith(_CAMERA) or is_url(spec)
+    """Whether spec names a camera, the screen or an address, and no file."""
+    return spec == SCREEN or spec.startswith(_CAMERA) or is_url(spec)
 
 
 def open_source(spec: str, model: HeadModel) -> Source:
     """Open a source.
 
     Args:
-        spec: webcam:N, synthetic, sample, an rtsp:// or http:// address, a video, a picture, or a
-            folder of pictures.
+        spec: webcam:N, screen, synthetic, sample, an rtsp:// or http:// address, a video, a
+            picture, or a folder of pictures.
         model: the head that "synthetic" shows.
     Raises: CaptureError: if spec names nothing that can be opened. AssetError: if the bundled clip
         is missing or damaged.
@@ -56,6 +60,8 @@ def open_source(spec: str, model: HeadModel) -> Source:
         return SyntheticSource(model, n_frames=None, live=True)
     if spec == SAMPLE:
         return VideoSource(asset_path("sample.mp4"))
+    if spec == SCREEN:
+        return ScreenSource()
     if spec.startswith(_CAMERA):
         return CameraSource(_camera_index(spec))
     if is_url(spec):
@@ -67,8 +73,8 @@ def open_source(spec: str, model: HeadModel) -> Source:
         return ImageSource(list_images(path), path.name or spec)
     if missing:
         raise CaptureError(
-            f"{spec} does not exist; give webcam:N, synthetic, sample, an rtsp:// or http:// "
-            "address, or an existing video, picture or folder"
+            f"{spec} does not exist; give webcam:N, screen, synthetic, sample, an rtsp:// or "
+            "http:// address, or an existing video, picture or folder"
         )
     return VideoSource(path) if is_video_file(path) else ImageSource([path])
 

@@ -13,9 +13,12 @@ import numpy.typing as npt
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
+LOW_QUALITY = 0.5
+"""Below this `Reconstruction.quality` a fit is reported as `low`."""
 N_MEDIAPIPE = 478
 """MediaPipe: 468 surface points, then 5 iris points of the right and 5 of the left eye."""
 

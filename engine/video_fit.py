@@ -14,6 +14,7 @@ from engine.io.recorder import VideoRecorder
 from engine.io.results import FitSequence
 from engine.io.source import Source
 from engine.render.overlay import OverlayPainter
+from engine.render.trust_mark import marked
 from engine.types import Frame, Reconstruction
 
 __all__ = ["FittedVideo", "Fitter", "cause_of", "fit_video"]
@@ -110,7 +111,8 @@ def fit_video(
     Args:
         source: read and closed here.
         by_id: tell several faces apart by their id.
-        painter, recording: both given: the overlay of each frame goes into this MP4.
+        painter, recording: both given: the overlay of each frame goes into this MP4; a doubtful
+            one is framed in amber.
         max_frames: stop after so many.
         on_frame: called with the number of frames done.
     Raises: CaptureError: if the source fails. OutputError: if the recording cannot be written.
@@ -125,7 +127,7 @@ def fit_video(
             fits = fitter.run_all(frame)
             fitted.add(frame, fits, by_id=by_id)
             if painter is not None and recording is not None:
-                picture = painter.paint(frame.image, fits)
+                picture = marked(painter.paint(frame.image, fits), fits)
                 if recorder is None:
                     height, width = picture.shape[:2]
                     recorder = stack.enter_context(VideoRecorder(recording, width, height))

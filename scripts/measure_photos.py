@@ -21,13 +21,13 @@ from engine.head_choice import chosen_head_model
 from engine.io.image import list_images, load_image
 from engine.landmark_error import nme10
 from engine.normal_choice import choose_normals
-from engine.pipeline import LOW_QUALITY, Reconstructor
+from engine.pipeline import Reconstructor
 from engine.render.overlay import OverlayPainter
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import RenderMode
 from engine.stages.normal_estimator import NormalEstimator
 from engine.synth.sheet import SheetRow, contact_sheet
-from engine.types import U8, Frame, Reconstruction
+from engine.types import LOW_QUALITY, U8, Frame, Reconstruction
 
 HEADINGS = ("photo", "normals seen", "normals of the fit", "fit")
 SHOWN_PX = 224

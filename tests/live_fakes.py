@@ -83,7 +83,9 @@ class FakeSource:
         if self._index == self._n:
             return None
         self._index += 1
-        return grey_frame(self._index - 1, t_ns=self._index * 1_000_000)
+        # A live picture never stays quite the same: one that does is told to be frozen.
+        grey = 128 + (self._index % 2 if self.is_live else 0)
+        return grey_frame(self._index - 1, grey, t_ns=self._index * 1_000_000)
 
     def close(self) -> None:
         self.closed_in = threading.current_thread().name
@@ -97,6 +99,10 @@ class FakeFitter:
         self.n_seen = int(sees_face)
         self.events: list[str] = []
         self.before_run: Callable[[Frame], None] = lambda frame: None
+
+    @property
+    def provider(self) -> str:
+        return "fake"
 
     def run_all(self, frame: Frame) -> list[Reconstruction]:
         self.before_run(frame)

@@ -10,8 +10,15 @@ if TYPE_CHECKING:
     from engine.fitting.settings import FitSettings
     from engine.flame.model import HeadModel
     from engine.normal_choice import NormalChoice
+    from engine.streaming.targets import SendTarget
 
-__all__ = ["checked_exports", "checked_method", "chosen_method", "fit_settings"]
+__all__ = [
+    "checked_exports",
+    "checked_method",
+    "checked_targets",
+    "chosen_method",
+    "fit_settings",
+]
 
 
 def chosen_method(
@@ -39,11 +46,12 @@ def checked_method(method: str | None, *, live: bool = False, peers: bool = Fals
         live: one that keeps up with a camera.
         peers: a peer's name will do too.
     """
+    from app.cli.fit_method import FRONT_END
     from engine.methods import METHODS
     from engine.peers.registry import PEERS
 
     names = [name for name, known in METHODS.items() if not (live and known.optimised)]
-    names += list(PEERS) if peers else []
+    names += [*PEERS, FRONT_END] if peers else []
     if method is not None and method not in names:
         offline = "takes seconds for each frame; use n2f fit. Else " if method in METHODS else ""
         raise typer.BadParameter(f"{method!r}; {offline}choose from: {', '.join(names)}")
@@ -58,7 +66,7 @@ def fit_settings(optimizer: str | None, init: str | None, iters: int | None) -> 
     from engine.errors import ProviderError
 
     try:
-        from engine.fitting.optimiser import best_device
+        from engine.fitting.device import best_device
     except ModuleNotFoundError as error:
         raise ProviderError("--method pixel3dmm needs torch; install n2fnet[train]") from error
     from engine.fitting.settings import FitSettings
@@ -79,3 +87,13 @@ def checked_exports(listed: str) -> tuple[str, ...]:
     if unknown := [k for k in kinds if k not in EXPORTS]:
         raise typer.BadParameter(f"{', '.join(unknown)}; choose from: {', '.join(EXPORTS)}")
     return ("npz", *(k for k in kinds if k != "npz"))
+
+
+def checked_targets(texts: list[str]) -> "tuple[SendTarget, ...]":
+    """Receivers, each once."""
+    from engine.streaming.targets import parse_target
+
+    try:
+        return tuple(dict.fromkeys(parse_target(text) for text in texts))
+    except ValueError as error:
+        raise typer.BadParameter(f"--send {error}") from error

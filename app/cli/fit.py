@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import MethodOrPeerOption, ModelOption, N2FNetOption, NormalsOption
+from app.cli.options import (
+    InitOption,
+    ItersOption,
+    MethodOrPeerOption,
+    ModelOption,
+    N2FNetOption,
+    NormalsOption,
+    OptimizerOption,
+    TrustOption,
+)
 
 if TYPE_CHECKING:
     from app.cli.fit_report import FitReport
@@ -32,25 +41,9 @@ def fit(
     ] = 1,
     normals: NormalsOption = None,
     n2fnet: N2FNetOption = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="adam|gn",
-            help="Of pixel3dmm: adam as published, or gn, Gauss-Newton on the same energy, some "
-            "ten times as fast. Default: adam.",
-        ),
-    ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(
-            metavar="neutral|n2fnet",
-            help="Where pixel3dmm begins: the mean head, or what N2FNet says. Default: neutral.",
-        ),
-    ] = None,
-    iters: Annotated[
-        int | None,
-        typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
-    ] = None,
+    optimizer: OptimizerOption = None,
+    init: InitOption = None,
+    iters: ItersOption = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -59,16 +52,14 @@ def fit(
             "n2f peers convert or export. See n2f peers list.",
         ),
     ] = None,
-    trust: Annotated[
-        bool,
-        typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
-    ] = False,
+    trust: TrustOption = False,
     export: Annotated[
         str,
         typer.Option(
             metavar="LIST",
-            help="What to write, comma-separated: npz (always), csv, obj, glb, png (overlay), "
-            "mp4 (overlay, for videos), normals (the network's maps, as pictures).",
+            help="What to write, comma-separated: npz (always), csv, obj, ply, glb (moving head, "
+            "morph targets), arkit (52 blend shapes, as CSV), png (overlay), mp4 (overlay, for "
+            "videos), normals (the network's maps, as pictures).",
         ),
     ] = "npz",
     as_json: Annotated[
@@ -115,12 +106,14 @@ def _fit(
 ) -> None:
     from app.cli.choices import checked_exports, checked_method, fit_settings
     from app.cli.fit_method import (
+        FRONT_END,
+        by_front_end,
         by_method,
         by_optimising,
         by_peer,
         check_optimiser_flags,
         check_peer_flags,
-    )  # fmt: skip
+    )
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
     from engine.batch_plan import check_output_folder, plan_jobs
@@ -140,6 +133,8 @@ def _fit(
     head = chosen_head_model(model)
     if asked in PEERS:
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
+    elif asked == FRONT_END:
+        how = by_front_end(head, faces, checkpoint, fit_settings(*optimising))
     elif asked in METHODS and METHODS[asked].optimised:
         how = by_optimising(asked, head, faces, network, fit_settings(*optimising))
     else:

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from engine.video_fit import Fitter
 
 __all__ = [
+    "FRONT_END",
     "FitMethod",
+    "by_front_end",
     "by_method",
     "by_optimising",
     "by_peer",
     "check_optimiser_flags",
     "check_peer_flags",
 ]
+
+FRONT_END = "pixel3dmm-net"
+"""The method that optimises against the normals of Pixel3DMM's official network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +103,45 @@ def by_peer(
     return FitMethod(name, "", identity, make_fitter)
 
 
+def by_front_end(
+    head: "HeadModel", faces: int, checkpoint: Path | None, settings: "FitSettings"
+) -> FitMethod:
+    """The optimiser, on the normals of Pixel3DMM's official network.
+
+    Raises: EngineError: if its checkpoint is not there or cannot be used.
+    """
+    from engine.errors import AssetError, ProviderError
+    from engine.io.assets import sha256_of
+
+    if checkpoint is None:
+        raise AssetError(
+            f"{FRONT_END} needs checkpoint: normals.ckpt, from Pixel3DMM's authors "
+            "(https://github.com/SimonGiebenhain/pixel3dmm); pass it with --checkpoint"
+        )
+    try:
+        from engine.fitting.reconstructor import OptimisingReconstructor
+        from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator
+    except ModuleNotFoundError as error:
+        raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
+    estimator = Pixel3dmmEstimator(checkpoint)
+
+    def make_fitter(tracking: bool) -> OptimisingReconstructor:
+        return OptimisingReconstructor(
+            head, normals=estimator, settings=settings, n_faces=faces, tracking=tracking
+        )
+
+    identity = f"{checkpoint.name} {sha256_of(checkpoint)[:12]}"
+    return FitMethod(FRONT_END, identity, settings.digest()[:12], make_fitter)
+
+
 def check_optimiser_flags(
     method: str | None, optimizer: str | None, init: str | None, iters: int | None
 ) -> None:
     """Raises: typer.BadParameter: for flags that only the optimiser has."""
     given = {"--optimizer": optimizer, "--init": init, "--iters": iters}
     flags = [name for name, value in given.items() if value is not None]
-    if flags and method != "pixel3dmm":
-        raise typer.BadParameter(f"{', '.join(flags)}: only with --method pixel3dmm")
+    if flags and method not in ("pixel3dmm", FRONT_END):
+        raise typer.BadParameter(f"{', '.join(flags)}: only with --method pixel3dmm or {FRONT_END}")
 
 
 def check_peer_flags(
@@ -114,8 +150,9 @@ def check_peer_flags(
     """Raises: typer.BadParameter: for flags that do not go together."""
     from engine.peers.registry import PEERS
 
-    if method not in PEERS and (checkpoint is not None or trust):
-        raise typer.BadParameter(f"--checkpoint and --trust go with --method {', '.join(PEERS)}")
+    if method not in (*PEERS, FRONT_END) and (checkpoint is not None or trust):
+        names = ", ".join((*PEERS, FRONT_END))
+        raise typer.BadParameter(f"--checkpoint and --trust go with --method {names}")
     if method in PEERS and "normals" in exports:
         raise typer.BadParameter(f"--export normals: {method} sees none")
     if trust and method != "sheap":

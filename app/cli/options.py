@@ -6,12 +6,16 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "InitOption",
+    "ItersOption",
     "MethodOption",
     "MethodOrPeerOption",
     "ModelOption",
     "N2FNetOption",
     "NormalsOption",
+    "OptimizerOption",
     "PackOption",
+    "TrustOption",
     "announced_pack",
 ]
 
@@ -43,7 +47,8 @@ MethodOrPeerOption = Annotated[
     typer.Option(
         help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
         "landmarks-refined or landmarks; or by a peer with a checkpoint of yours: deca, emoca, "
-        "smirk, sheap or mica. Default: n2fnet-refined where it can be used.",
+        "smirk, sheap, mica or pixel3dmm-net (Pixel3DMM's network in the place of ours). "
+        "Default: n2fnet-refined where it can be used.",
     ),
 ]
 
@@ -54,6 +59,33 @@ N2FNetOption = Annotated[
         metavar="FILE",
         help="N2FNet for the head model (.onnx of n2f export n2fnet). Default: the bundled one.",
     ),
+]
+
+OptimizerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="adam|gn",
+        help="Of pixel3dmm: adam as published, or gn, Gauss-Newton on the same energy, some "
+        "ten times as fast. Default: adam.",
+    ),
+]
+
+InitOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="neutral|n2fnet",
+        help="Where pixel3dmm begins: the mean head, or what N2FNet says. Default: neutral.",
+    ),
+]
+
+ItersOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
+]
+
+TrustOption = Annotated[
+    bool,
+    typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
 ]
 
 PackOption = Annotated[

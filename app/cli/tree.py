@@ -8,6 +8,8 @@ import typer
 
 from app.cli.assets import assets_app
 from app.cli.bench import bench
+from app.cli.bench_live import live as bench_live
+from app.cli.compare import compare
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.export import export_app
@@ -55,9 +57,11 @@ cli.command()(demo)
 cli.command()(live)
 cli.command()(fit)
 cli.command()(bench)
+cli.command()(compare)
 cli.command()(synth)
 cli.add_typer(train_app, name="train")
 cli.add_typer(export_app, name="export")
 cli.add_typer(assets_app, name="assets")
 cli.add_typer(peers_app, name="peers")
 cli.command()(doctor)
+cli.command("bench-live", hidden=True)(bench_live)

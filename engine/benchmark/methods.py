@@ -179,18 +179,19 @@ def _optimiser(name: Literal["adam", "gn"]) -> "_Elsewhere":
     return make
 
 
-def _absent(what: str) -> "_Elsewhere":
-    def make(maker: MethodMaker, neutral: bool, n_faces: int) -> Predictor:
-        raise AssetError(f"not available: this version has no {what}")
-
-    return make
+def _oracle(maker: MethodMaker, neutral: bool, n_faces: int) -> Predictor:
+    try:
+        from engine.benchmark.oracle import OraclePredictor  # torch is an extra
+    except ImportError as error:
+        raise ProviderError(f"needs torch ({error}); install n2fnet[train]") from error
+    return OraclePredictor(maker.model)
 
 
 _Elsewhere = Callable[[MethodMaker, bool, int], Predictor]
 _ELSEWHERE: Final[dict[str, _Elsewhere]] = {
     **{name: _peer(name) for name in PEERS},
     **{name: _optimiser(optimizer) for name, optimizer in _OPTIMISERS.items()},
-    "oracle": _absent("fit to a true mesh"),
+    "oracle": _oracle,
 }
 
 BENCH_METHODS: Final = tuple(dict.fromkeys(("mediapipe", *METHODS, *_ELSEWHERE)))

@@ -10,7 +10,7 @@ from engine.fitting.energy import Energy
 from engine.fitting.gauss_newton import minimise_gauss_newton
 from engine.fitting.linear_head import HeadLinearizer
 from engine.fitting.observed import observe
-from engine.fitting.placing import neutral_start, place
+from engine.fitting.placing import neutral_start, place, place_at_once
 from engine.fitting.settings import FitSettings
 from engine.fitting.state import HeadState, params_from, state_from
 from engine.fitting.torch_head import TorchHead
@@ -18,12 +18,7 @@ from engine.fitting.visibility import Rasteriser
 from engine.flame.model import HeadModel
 from engine.types import Camera, FaceCrop, FlameParams, NormalMap
 
-__all__ = ["Optimiser", "best_device"]
-
-
-def best_device() -> str:
-    """The graphics card, where torch has one; for `FitSettings.device`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+__all__ = ["Optimiser"]
 
 
 class Optimiser:
@@ -65,7 +60,7 @@ class Optimiser:
         known = state if before is None and start is not None else None
         last = state if before is not None else None
         energy = Energy(self._head, seen, self.settings, start=known, before=last)
-        placed = state if before is not None else place(energy, state, self.settings)
+        placed = state if before is not None else self._placed(energy, state)
         found, curve, stopped = self._minimise(energy, placed, on_progress)
         ends = [(self._energy(energy, each), each) for each in (placed, found)]
         terms, best = min(ends, key=lambda end: sum(end[0].values()))
@@ -78,6 +73,11 @@ class Optimiser:
             stopped=stopped,
             terms=terms,
         )
+
+    def _placed(self, energy: Energy, state: HeadState) -> HeadState:
+        if self.settings.optimizer == "gn":
+            return place_at_once(energy, state)
+        return place(energy, state, self.settings)
 
     def _minimise(
         self, energy: Energy, state: HeadState, on_progress: OnProgress

@@ -7,19 +7,22 @@ import torch
 from torch import Tensor
 
 from engine.fitting.energy import Energy, project, view_of
+from engine.fitting.equations import crosses, project_jacobian
 from engine.fitting.observed import Observed
-from engine.fitting.rotation6d import matrix_from_6d
+from engine.fitting.rotation6d import matrix_from_6d, six_from_matrix
 from engine.fitting.settings import FitSettings
 from engine.fitting.state import HeadState
+from engine.flame.lbs import rodrigues
 from engine.flame.model import HeadModel
 from engine.types import FlameParams
 
-__all__ = ["neutral_start", "place"]
+__all__ = ["neutral_start", "place", "place_at_once"]
 
 _CROP_M = 0.25
 """About what a face's crop is wide."""
 _DROP_AFTER = 0.75
 _LANDMARK_WEIGHT = 3000.0
+_STEPS, _DAMPING, _GAIN = 30, 1e-3, 1e-3
 
 
 def neutral_start(model: HeadModel, seen: Observed) -> FlameParams:
@@ -55,6 +58,35 @@ def place(energy: Energy, state: HeadState, settings: FitSettings) -> HeadState:
         optimiser.step()
         falling.step()
     return replace(state.detached(), R=R.detach(), t=t.detach())
+
+
+def place_at_once(energy: Energy, state: HeadState) -> HeadState:
+    """The same by Gauss-Newton, in a few steps."""
+    with torch.no_grad():
+        points = energy.head.points(state)
+        marks = [(m.patch.at(points), m.patch.pixels) for m in (energy.dense, energy.eyes)]
+        own, px = (torch.cat(parts) for parts in zip(*marks, strict=True))
+        R, t, damping = state.rotation, state.t, _DAMPING
+        now = float(_miss([(own, px)], R, t, energy.seen))
+        for _ in range(_STEPS):
+            turned = own @ R.T
+            view = turned + t
+            d_px = project_jacobian(view, energy.seen.K)
+            J = torch.cat([-d_px @ crosses(turned), d_px], dim=2).flatten(0, 1).double()
+            miss = (project(view, energy.seen.K) - px).flatten().double()
+            H = J.T @ J
+            delta = -torch.linalg.solve(H + damping * torch.diag(H.diagonal()), J.T @ miss)
+            step = delta.to(t.dtype)
+            R_next, t_next = rodrigues(step[:3], xp=torch) @ R, t + step[3:]
+            total = float(_miss([(own, px)], R_next, t_next, energy.seen))
+            if total < now and float(t_next[2]) < 0:
+                gain, R, t, now = now - total, R_next, t_next, total
+                damping = max(damping / 10, 1e-6)
+                if gain < _GAIN * now:
+                    break
+            else:
+                damping *= 10
+    return replace(state.detached(), R=six_from_matrix(R), t=t)
 
 
 def _miss(marks: list[tuple[Tensor, Tensor]], R: Tensor, t: Tensor, seen: Observed) -> Tensor:

@@ -9,7 +9,7 @@ from engine.methods import Followers, method_named
 from engine.pipeline import Reconstructor
 from engine.stages.head_unknowns import unknowns_of
 from engine.stages.landmark_energy import FitConfig, LandmarkEnergy
-from engine.stages.normal_estimator import NormalEstimator
+from engine.stages.normal_estimator import SeesNormals
 from engine.timing import StageClock
 from engine.types import FlameParams
 
@@ -75,7 +75,7 @@ class OptimisingReconstructor(Reconstructor):
         self,
         model: HeadModel,
         *,
-        normals: NormalEstimator,
+        normals: SeesNormals,
         settings: FitSettings | None = None,
         n_faces: int = 1,
         tracking: bool = True,

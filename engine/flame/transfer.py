@@ -24,7 +24,7 @@ from engine.flame.model import JOINTS, REGIONS, Contour, HeadModel, Landmarks
 from engine.flame.registration import align, bend
 from engine.types import F32, F64, I32, Bool
 
-__all__ = ["IRIS_LEFT", "IRIS_RIGHT", "Transferred", "transfer"]
+__all__ = ["IRIS_LEFT", "IRIS_RIGHT", "Transferred", "carried_moves", "transfer"]
 
 IRIS_RIGHT, IRIS_LEFT = 468, 473
 """MediaPipe's iris centres; the four points that follow each lie on the iris' rim."""
@@ -82,6 +82,36 @@ def transfer(reference: HeadModel, v_template: F32, faces: I32, J_regressor: F32
         mirror=mirror_map(vertices),
         residual_mm=laid.residual_mm,
     )
+
+
+def carried_moves(
+    reference: HeadModel, moves: F64, v_template: F32, faces: I32, J_regressor: F32
+) -> F64:
+    """How the skin of a foreign head moves where the reference's moves so; its inside rests.
+
+    Args:
+        moves: (V, 3, K) metres, of the reference's vertices.
+        v_template, faces, J_regressor: the foreign head, as for `transfer`.
+    Returns: (V', 3, K) metres, to the foreign head's scale.
+    Raises: AssetError: if the heads cannot be laid over each other.
+    """
+    vertices = np.asarray(v_template, np.float64)
+    eyes = _eye_joints(J_regressor, vertices)
+    balls = find_eyeballs(vertices, faces, eyes)
+    skin = skin_triangles(faces, len(vertices), balls)
+    laid = _lay_over(reference, Surface(vertices, faces, use=skin), eyes, rim_edges(faces, skin))
+    _check(laid)
+    own = laid.skin[reference.faces].all(axis=1)
+    found = Surface(laid.vertices, reference.faces, use=own).closest(
+        vertices, smooth_normals(vertices, faces), _CARRY_SCALE_M
+    )
+    corners = moves[reference.faces[found.faces_idx]]
+    carried: F64 = np.einsum("nk,nkcs->ncs", found.bary, corners)
+    on_skin = np.zeros(len(vertices), np.bool_)
+    on_skin[faces[skin]] = True
+    carried[~on_skin] = 0.0
+    own_eyes = _eye_joints(reference.J_regressor, np.asarray(reference.v_template, np.float64))
+    return carried * (np.linalg.norm(eyes[0] - eyes[1]) / np.linalg.norm(own_eyes[0] - own_eyes[1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -110,6 +110,16 @@ class Decoder:
         self._last_ns = max(self._last_ns + 1, round((time_s - self._first) * NS_PER_S))
         return self._last_ns
 
+    def seek(self, time_ns: int) -> None:
+        """Go to the last key frame at or before a time of `time_ns`; ask for `frames` anew.
+
+        Raises: READ_ERRORS: if the container cannot be sought in.
+        """
+        target = Fraction(time_ns, NS_PER_S) + (self._first or 0)
+        offset = int(target / Fraction(self.stream.time_base))
+        self._container.seek(offset, stream=self.stream, backward=True)
+        self._last_ns = -1
+
     def ends_early(self, tolerance: float) -> bool:
         """True if the last frame was due well before the stated end.
 

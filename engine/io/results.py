@@ -1,4 +1,7 @@
-"""Fitted heads to files and back: .npz for programs, .csv for people, summary.json for both."""
+"""Fitted heads to files and back: .npz for programs, .csv for people, summary.json for both.
+
+docs/export.md lists arrays and columns; their version is SCHEMA.
+"""
 
 import csv
 import io
@@ -18,14 +21,17 @@ from scipy.spatial.transform import Rotation
 from engine.errors import AssetError, ModelContractError
 from engine.files import replacing
 from engine.flame.model import HeadModel
-from engine.types import I32, Bool, Camera, FlameParams, Reconstruction
+from engine.types import I32, LOW_QUALITY, Bool, Camera, FlameParams, Reconstruction
 
 __all__ = [
+    "SCHEMA",
     "FitSequence",
     "SavedFits",
     "Status",
     "SummaryRow",
+    "csv_text",
     "load_fit_npz",
+    "params_of",
     "save_fit_npz",
     "save_sequence_npz",
     "write_csv",
@@ -34,6 +40,9 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 Status = Literal["ok", "low", "no-face", "error"]
+
+SCHEMA: Final = "n2fnet.fit/1"
+"""Raise the number when a name, shape, unit or frame of npz or csv changes; more may be added."""
 
 _PARAMS: Final = ("shape", "expr", "neck", "jaw", "eyes", "eyelids", "R", "t")
 _SCORES: Final = ("quality", "landmark_rms", "normal_residual_deg")
@@ -92,6 +101,7 @@ class FitSequence:
         index = np.array(self._index, np.int64).reshape(-1, 2)
         stacked |= {"frame_index": index[:, 0], "t_ns": index[:, 1]}
         stacked["found"] = np.array([row is not None for row in self._rows], np.bool_)
+        stacked["low"] = stacked["quality"] < LOW_QUALITY
         return stacked
 
     def _empty_row(self) -> dict[str, Array]:
@@ -104,6 +114,11 @@ class FitSequence:
         if self.with_vertices:
             row["vertices"] = np.full((self.model.n_vertices, 3), np.nan, np.float32)
         return row
+
+
+def params_of(arrays: Mapping[str, Array], frame: int, model_id: str) -> FlameParams:
+    """The parameters of frame 0..T-1 of `FitSequence.arrays`; NaN where no face was found."""
+    return FlameParams(model_id=model_id, **{key: arrays[key][frame] for key in _PARAMS})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,9 +135,7 @@ class SavedFits:
 
     def params(self, frame: int) -> FlameParams:
         """The parameters of frame 0..T-1; NaN where no face was found."""
-        return FlameParams(
-            model_id=self.model_id, **{key: self.arrays[key][frame] for key in _PARAMS}
-        )
+        return params_of(self.arrays, frame, self.model_id)
 
     def camera(self, frame: int) -> Camera:
         """The camera of frame 0..T-1, which must have a face."""
@@ -142,6 +155,7 @@ def save_fit_npz(path: Path, fit: Reconstruction, model: HeadModel) -> None:
     arrays = _row(fit, with_vertices=True)
     arrays["frame_index"] = np.array(fit.frame_index, np.int64)
     arrays["t_ns"] = np.array(fit.t_ns, np.int64)
+    arrays["low"] = np.array(fit.quality < LOW_QUALITY)
     _save(path, arrays, model)
 
 
@@ -165,6 +179,8 @@ def load_fit_npz(path: Path, model: HeadModel | None = None) -> SavedFits:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays: dict[str, Array] = {key: archive[key] for key in archive.files}
+        if (schema := str(arrays.pop("schema", SCHEMA))) != SCHEMA:
+            raise ValueError(f"its form is {schema}, this program reads {SCHEMA}")
         model_id, faces = str(arrays.pop("model_id")), arrays.pop("faces")
         if "found" not in arrays:
             arrays = {key: value[None] for key, value in arrays.items()}
@@ -187,19 +203,26 @@ def write_csv(path: Path, sequence: FitSequence) -> None:
     """Write one row per frame; cells are empty where no face was found.
 
     Angles are axis-angle in degrees, translations millimetres (view from model), time seconds,
-    image points px, shape and expression standard units.
+    image points px, shape and expression standard units. `low` is 1 where a fit is doubtful.
     Raises: OutputError: if it cannot be written.
     """
+    with replacing(path) as temporary:
+        temporary.write_text(csv_text(sequence), encoding="utf-8")
+
+
+def csv_text(sequence: FitSequence, *, header: bool = True) -> str:
+    """What `write_csv` writes: a line for each frame, and before them the names of the columns."""
     arrays = sequence.arrays()
     columns = _csv_columns(arrays)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["frame", "time_s", "found", *columns])
+    if header:
+        writer.writerow(["frame", "time_s", "found", *columns, "low", "schema"])
     for i, found in enumerate(arrays["found"]):
         head = [int(arrays["frame_index"][i]), f"{arrays['t_ns'][i] / 1e9:.6f}", int(found)]
-        writer.writerow([*head, *(_cell(values[i]) for values in columns.values())])
-    with replacing(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+        low = int(arrays["low"][i]) if found else ""
+        writer.writerow([*head, *(_cell(values[i]) for values in columns.values()), low, SCHEMA])
+    return text.getvalue()
 
 
 def write_summary(path: Path, rows: Sequence[SummaryRow]) -> None:
@@ -241,7 +264,8 @@ def _check_model(model_id: str, model: HeadModel) -> None:
 
 def _save(path: Path, arrays: dict[str, Array], model: HeadModel) -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, model_id=np.array(model.model_id), faces=model.faces, **arrays)
+    named = {"schema": np.array(SCHEMA), "model_id": np.array(model.model_id)}
+    np.savez_compressed(buffer, faces=model.faces, **named, **arrays)
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 

@@ -38,6 +38,7 @@ class VideoSource:
         self._decoder = Decoder(f"file:{path}")
         self._frames = self._decoder.frames()
         self._index = 0
+        self._waiting_ns: int | None = None  # its time, where it was asked for already
         self._waiting: Any = self._decode_next()
         if self._waiting is None:
             self.close()
@@ -49,6 +50,8 @@ class VideoSource:
         self.height, self.width = self._first.shape[:2]
         self.n_frames = self._estimate_frames()
         """From the file's index, else duration times rate: near, not exact."""
+        self.duration_ns = round((self._decoder.duration_s or 0.0) * 1e9)
+        """As the file states it; 0 where it does not."""
 
     def read(self) -> Frame | None:
         """The next frame (image read-only, t_ns 0 for the first, rising), None at the end.
@@ -58,11 +61,37 @@ class VideoSource:
         if self._waiting is None:
             return None
         image = self._decoder.rgb(self._waiting) if self._first is None else self._first
-        frame = Frame(image, self._index, self._decoder.time_ns(self._waiting))
+        t_ns, self._waiting_ns = self._waiting_ns, None
+        if t_ns is None:
+            t_ns = self._decoder.time_ns(self._waiting)
+        frame = Frame(image, self._index, t_ns)
         self._first = None
         self._index += 1
         self._waiting = self._decode_next()
         return frame
+
+    def seek(self, t_ns: int) -> None:
+        """Go on with the first frame at or after a time stamp; its index is counted by the rate.
+
+        Raises: CaptureError: if the file cannot be sought in.
+        """
+        if self._index == 0 and self._waiting is not None and self._waiting_ns is None:
+            self._decoder.time_ns(self._waiting)  # times count from this frame
+        try:
+            self._decoder.seek(t_ns)
+        except READ_ERRORS as error:
+            raise CaptureError(
+                f"{self.name} has no index to go to a place by; convert it to MP4"
+            ) from error
+        self._frames = self._decoder.frames()
+        self._first, self._waiting, self.problem = None, None, None
+        at_ns = t_ns
+        while (frame := self._decode_next()) is not None:
+            self._waiting, at_ns = frame, self._decoder.time_ns(frame)
+            if at_ns >= t_ns:
+                break
+        self._waiting_ns = at_ns
+        self._index = round(at_ns * 1e-9 * (self._decoder.stream.average_rate or 25))
 
     def close(self) -> None:
         """Release the file. Safe to call twice."""

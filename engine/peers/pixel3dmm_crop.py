@@ -51,7 +51,9 @@ def official_square(points: F32, width: int, height: int) -> PictureSquare:
     # They end one pixel outside of the picture, whose edge then leaves them a pixel off a square.
     behind = max(0, x1 - width, y1 - height)
     side = max(x1 - behind - x0 - before, _LEAST_SIDE_PX)
-    return PictureSquare(int(x0 + before), int(y0 + before), int(side))
+    # A face that lies outside of the picture has no square of theirs; any inside will do.
+    x, y = min(x0 + before, width - side), min(y0 + before, height - side)
+    return PictureSquare(int(x), int(y), int(side))
 
 
 def cut_picture(image: U8, square: PictureSquare, size: int) -> tuple[U8, F64]:

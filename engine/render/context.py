@@ -12,6 +12,7 @@ __all__ = [
     "activate",
     "check_picture_size",
     "describe",
+    "draws_in_software",
     "headless_context",
     "max_picture_side",
     "unbind",
@@ -58,6 +59,16 @@ def describe(ctx: moderngl.Context) -> dict[str, str]:
         "renderer": str(info["GL_RENDERER"]),
         "version": str(info["GL_VERSION"]),
     }
+
+
+_SOFTWARE = ("llvmpipe", "softpipe", "swiftshader", "software", "basic render")
+
+
+def draws_in_software(ctx: moderngl.Context) -> bool:
+    """Whether the processor draws, not a graphics card: each sample of a pixel then takes time
+    from the networks."""
+    renderer = describe(ctx)["renderer"].lower()
+    return any(name in renderer for name in _SOFTWARE)
 
 
 def max_picture_side(ctx: moderngl.Context) -> int:

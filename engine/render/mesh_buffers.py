@@ -74,6 +74,7 @@ class MeshBuffers:
         self._arrays: dict[tuple[str, bool], moderngl.VertexArray] = {}
         self._indexed = self._buffers(packed_surface, ctx.buffer(self._corners.tobytes()))
         self._by_corner: _Draw | None = None
+        self._coloured: _Draw | None = None
 
     def _buffers(self, surface: F32, index: moderngl.Buffer | None) -> _Draw:
         n_bytes = 24 * len(surface)
@@ -124,6 +125,25 @@ class MeshBuffers:
         fed = [part for part in content if len(part) > 2]
         return self._ctx.vertex_array(program.gl, fed, draw.index)
 
+    def render_coloured(self, program: Program, colours: F32) -> None:
+        """Draw what was last written in colours of its own, which change with every frame.
+
+        Args:
+            colours: (V, 3) sRGB-encoded, 0..1, in place of the surface's albedo.
+        """
+        used = colours[: self._n_vertices]
+        check_array("colours", used, (self._n_vertices, 3), np.float32)
+        if self._coloured is None:
+            surface = self._ctx.buffer(reserve=self._packed_surface.nbytes, dynamic=True)
+            self._coloured = replace(self._indexed, surface=surface)
+        packed = self._packed_surface.copy()
+        packed[:, :3] = linear_from_srgb(used)
+        _rewrite(self._coloured.surface, packed)
+        key = ("coloured", False)
+        if key not in self._arrays:
+            self._arrays[key] = self._vertex_array(program, self._coloured)
+        self._arrays[key].render(moderngl.TRIANGLES)
+
     def render_source_depth(self, program: Program) -> None:
         """Draw the vertices of `write_source` with a program that takes in_position only."""
         key = ("source depth", False)
@@ -136,6 +156,8 @@ class MeshBuffers:
         for array in self._arrays.values():
             array.release()
         self._arrays.clear()
+        if self._coloured is not None:
+            self._coloured.surface.release()
         for draw in (self._indexed, self._by_corner):
             if draw is not None:
                 for buffer in (draw.frame, draw.surface, draw.source, draw.index):

@@ -11,7 +11,8 @@ import numpy as np
 from engine.flame.model import HeadModel
 from engine.frames import default_camera
 from engine.render.appearance import head_surface
-from engine.render.context import headless_context
+from engine.render.context import draws_in_software, headless_context
+from engine.render.normal_error import paint_normal_errors
 from engine.render.prediction import PredictionMode, paint_predictions
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import F32, F64, U8, Camera, Reconstruction
@@ -25,9 +26,14 @@ MAX_SIDE_PX = 4096
 _NO_VERTICES: F32 = np.zeros((0, 3), np.float32)
 
 
-def head_renderer(ctx: moderngl.Context, model: HeadModel) -> MeshRenderer:
-    """A renderer of this head, coloured by region."""
-    return MeshRenderer(ctx, model.faces, surface=head_surface(model))
+def head_renderer(ctx: moderngl.Context, model: HeadModel, *, live: bool = False) -> MeshRenderer:
+    """A renderer of this head, coloured by region.
+
+    Args:
+        live: where the processor draws, speed goes before smooth edges.
+    """
+    samples = 0 if live and draws_in_software(ctx) else 4
+    return MeshRenderer(ctx, model.faces, surface=head_surface(model), samples=samples)
 
 
 def draw_overlay(
@@ -37,6 +43,9 @@ def draw_overlay(
     *,
     mode: RenderMode | PredictionMode,
     opacity: float,
+    fades: Sequence[float] | None = None,
+    largest: tuple[int, int] | None = None,
+    colours: F32 | None = None,
 ) -> None:
     """Draw a frame and the heads fitted to it into the renderer's framebuffer.
 
@@ -45,13 +54,21 @@ def draw_overlay(
         faces: fitted to this image, in the order of drawing.
         mode: how heads are drawn, or which of a network's maps instead of them.
         opacity: 0..1 of the heads or maps.
+        fades: 0..1 for each face, that its head's opacity is multiplied by; None: 1.
+        largest: width, height px that the picture is wanted at; larger frames are drawn so.
+        colours: (V, 3) sRGB-encoded 0..1: heads are drawn in these, whichever RenderMode
+            mode is.
     """
-    if isinstance(mode, PredictionMode):
+    if mode is PredictionMode.ERROR:
+        image, faces = paint_normal_errors(renderer, image, faces, opacity), ()
+        mode = RenderMode.LANDMARKS
+    elif isinstance(mode, PredictionMode):
         maps = [face.normals for face in faces if face.normals is not None]
         image, faces = paint_predictions(image, maps, mode, opacity), ()
         mode = RenderMode.LANDMARKS
     height, width = image.shape[:2]
-    scale = min(1.0, MAX_SIDE_PX / max(height, width))
+    bounds = largest or (MAX_SIDE_PX, MAX_SIDE_PX)
+    scale = min(1.0, MAX_SIDE_PX / max(height, width), bounds[0] / width, bounds[1] / height)
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
@@ -66,16 +83,19 @@ def draw_overlay(
             mode=RenderMode.LANDMARKS,
             background=image,
         )
+    drawn_from_frame = _scaling(image.shape[1] / width, image.shape[0] / height)
     for i, face in enumerate(faces):
-        drawn_from_frame = _scaling(image.shape[1] / width, image.shape[0] / height)
+        camera = Camera(drawn_from_frame @ face.camera.K, image.shape[1], image.shape[0])
+        placed = (camera, face.vertices, face.params.R, face.params.t)
+        under = image if i == 0 else renderer.read()
+        if colours is not None:
+            renderer.draw_coloured(*placed, colours=colours, background=under, opacity=opacity)
+            continue
         renderer.draw(
-            Camera(drawn_from_frame @ face.camera.K, image.shape[1], image.shape[0]),
-            face.vertices,
-            face.params.R,
-            face.params.t,
+            *placed,
             mode=mode,
-            background=image if i == 0 else renderer.read(),
-            opacity=opacity,
+            background=under,
+            opacity=opacity if fades is None else opacity * fades[i],
             landmarks_px=_moved(face.landmarks68_px, drawn_from_frame),
         )
 
@@ -108,9 +128,10 @@ class OverlayPainter:
         *,
         mode: RenderMode | PredictionMode = RenderMode.SHADED,
         opacity: float = DEFAULT_OPACITY,
+        colours: F32 | None = None,
     ) -> U8:
         """(H, W, 3) RGB: the image with the heads over it; args as for `draw_overlay`."""
-        draw_overlay(self._renderer, image, faces, mode=mode, opacity=opacity)
+        draw_overlay(self._renderer, image, faces, mode=mode, opacity=opacity, colours=colours)
         return self._renderer.read()
 
     def close(self) -> None:

@@ -8,7 +8,15 @@ import numpy as np
 
 from engine.types import F32, F64, U8, NormalMap
 
-__all__ = ["PredictionMode", "coloured_normals", "coloured_parsing", "paint_predictions"]
+__all__ = [
+    "WORST_ANGLE_DEG",
+    "PredictionMode",
+    "coloured_angles",
+    "coloured_normals",
+    "coloured_parsing",
+    "paint_map",
+    "paint_predictions",
+]
 
 _PARSING_RGB = np.array(
     [(0, 0, 0), (236, 178, 140), (74, 144, 226), (208, 60, 80), (122, 82, 48), (240, 214, 90),
@@ -26,6 +34,11 @@ class PredictionMode(StrEnum):
     HEAD_NORMALS = "predicted-head-normals"
     VIEW_NORMALS = "predicted-view-normals"
     MASK = "predicted-mask"
+    ERROR = "normal-error"  # between these view normals and those of the fitted mesh
+
+
+WORST_ANGLE_DEG = 40.0
+"""Angle between normals that the colours of an error end with."""
 
 
 def coloured_normals(normals: F32) -> U8:
@@ -38,6 +51,21 @@ def coloured_parsing(parsing: U8) -> U8:
     """(..., 3) RGB of classes; black is background."""
     colours: U8 = _PARSING_RGB[np.minimum(parsing, len(_PARSING_RGB) - 1)]
     return colours
+
+
+def coloured_angles(degrees: F32) -> U8:
+    """(S, S) angles as (S, S, 3) RGB: violet for 0, yellow from WORST_ANGLE_DEG on.
+
+    Viridis, which people who see fewer colours can read too.
+    """
+    grey = np.clip(degrees * (255.0 / WORST_ANGLE_DEG), 0, 255).astype(np.uint8)
+    colours: U8 = cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    return colours
+
+
+def paint_map(image: U8, colours: U8, alpha: F32, map_from_frame: F64) -> None:
+    """Put a map, (S, S, 3) RGB with (S, S) opacity, over the image, in place."""
+    _blend(image, colours, alpha, map_from_frame)
 
 
 def paint_predictions(
@@ -59,6 +87,8 @@ def paint_predictions(
 
 def _layer(seen: NormalMap, mode: PredictionMode) -> tuple[U8, F32] | None:
     """(S, S, 3) RGB and (S, S) opacity of a map; None where it has none of this kind."""
+    if mode is PredictionMode.ERROR:
+        return None  # a map alone does not know it: see engine.render.normal_error
     if mode is PredictionMode.MASK:
         if seen.parsing is None:
             return np.full((*seen.mask.shape, 3), _MASK_RGB, np.uint8), seen.mask

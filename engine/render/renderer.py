@@ -9,7 +9,7 @@ from enum import StrEnum
 import moderngl
 import numpy as np
 
-from engine.render.colour import linear_from_srgb
+from engine.render.colour import SRGB_UNIFORMS, linear_from_srgb
 from engine.render.context import activate, check_picture_size
 from engine.render.dots import LandmarkDots
 from engine.render.lighting import STUDIO, Lighting
@@ -46,6 +46,9 @@ _TEXTURE_UNIFORMS = {
     "u_grazing": (0.12, 0.34),
     "u_neutral_albedo": linear_from_srgb(np.array(CLAY, np.float32)),
 }
+
+_RELIEF = 0.22
+"""How much darker a coloured surface is where it turns away: enough to see its shape."""
 
 
 class MeshRenderer:
@@ -91,6 +94,8 @@ class MeshRenderer:
             RenderMode.VIEW_NORMALS: normals,
             RenderMode.TEXTURE: texture,
         }
+        self._coloured_program = load_program(ctx, "mesh.vert", "coloured.frag")
+        self._coloured_program.set({"u_relief": _RELIEF, **SRGB_UNIFORMS})
         self._maps_program = load_program(ctx, "mesh.vert", "maps.frag")
         self._maps_program.set({"u_depth_axis": (0.0, 0.0, -1.0)})
         self._compositor = Compositor(ctx)
@@ -143,6 +148,37 @@ class MeshRenderer:
             self._compositor.put_over(targets, layer, view.window, opacity)
         if mode is RenderMode.LANDMARKS and landmarks_px is not None:
             self._dots.draw(targets.picture, camera, landmarks_px, opacity)
+
+    def draw_coloured(
+        self,
+        camera: Camera,
+        vertices: F32,
+        R: F64,
+        t: F64,
+        *,
+        colours: F32,
+        background: U8 | None,
+        opacity: float = 1.0,
+    ) -> None:
+        """Draw a picture as `draw` does, the mesh in colours that stand for numbers.
+
+        Args:
+            colours: (V, 3) sRGB-encoded, 0..1: seen as they are where the surface faces the camera.
+        """
+        activate(self._ctx)
+        targets = self._fit_targets(camera)
+        if background is not None:
+            check_array("background", background, (camera.height, camera.width, 3), np.uint8)
+        targets.begin(background)
+        if (view := view_of(camera, vertices, R, t)) is None:
+            return
+        self._place(self._coloured_program, view)
+        self._mesh.write(vertices)
+        layer = targets.layer_for(view.window)
+        layer.begin(view.window, targets.size)
+        self._set_mesh_state()
+        self._mesh.render_coloured(self._coloured_program, colours)
+        self._compositor.put_over(targets, layer, view.window, opacity)
 
     def _fit_targets(self, camera: Camera) -> PictureTargets:
         size = (camera.width, camera.height)
@@ -218,11 +254,16 @@ class MeshRenderer:
         viewport: tuple[int, int, int, int],
         *,
         mirrored: bool = False,
+        scissor: tuple[int, int, int, int] | None = None,
     ) -> None:
-        """Scale the finished picture into a rectangle of framebuffer (x, y, w, h; px, y up)."""
+        """Scale the finished picture into a rectangle of framebuffer (x, y, w, h; px, y up).
+
+        Args:
+            scissor: nothing outside of this rectangle is changed.
+        """
         texture = self.texture
         activate(self._ctx)
-        self._compositor.show(texture, framebuffer, viewport, mirrored=mirrored)
+        self._compositor.show(texture, framebuffer, viewport, mirrored=mirrored, scissor=scissor)
 
     def render_maps(self, camera: Camera, vertices: F32, R: F64, t: F64) -> SurfaceMaps:
         """What the camera sees at the centre of each pixel, as data; opacity has no say here.
@@ -257,13 +298,15 @@ class MeshRenderer:
 
     def _all_programs(self) -> list[Program]:
         passes = (self._dots.program, self._photo_texture.program, self._maps_program)
-        return [*self._programs.values(), *passes, *self._compositor.programs]
+        own = (*self._programs.values(), self._coloured_program)
+        return [*own, *passes, *self._compositor.programs]
 
     def release(self) -> None:
         """Free everything on the GPU; the renderer is of no use afterwards."""
         activate(self._ctx)
         self._mesh.release()
-        for program in {id(p): p for p in (*self._programs.values(), self._maps_program)}.values():
+        own = (*self._programs.values(), self._coloured_program, self._maps_program)
+        for program in {id(p): p for p in own}.values():
             program.release()
         for part in (self._compositor, self._dots, self._photo_texture):
             part.release()

@@ -54,8 +54,13 @@ class Compositor:
         viewport: tuple[int, int, int, int],
         *,
         mirrored: bool = False,
+        scissor: tuple[int, int, int, int] | None = None,
     ) -> None:
-        """Scale picture into viewport (x, y, width, height; px, y up) of framebuffer."""
+        """Scale picture into viewport (x, y, width, height; px, y up) of framebuffer.
+
+        Args:
+            scissor: as viewport; nothing outside of it is changed.
+        """
         self._blit.set({"u_across": (-1.0, 1.0) if mirrored else (1.0, 0.0)})
         shrinks = viewport[2] < _SHRINKS * picture.width
         if shrinks:
@@ -63,11 +68,12 @@ class Compositor:
         smallest = moderngl.LINEAR_MIPMAP_LINEAR if shrinks else moderngl.LINEAR
         picture.filter = (smallest, moderngl.LINEAR)
         framebuffer.use()
-        framebuffer.scissor = None
+        framebuffer.scissor = scissor
         framebuffer.viewport = viewport
         picture.use(0)
         self._ctx.enable_only(moderngl.NOTHING)
         self._arrays[self._blit.name].render(moderngl.TRIANGLES, vertices=3)
+        framebuffer.scissor = None
 
     def release(self) -> None:
         for part in (*self._arrays.values(), *self.programs):

@@ -22,6 +22,16 @@ class SeesNormals(Protocol):
         """Side of the maps."""
         ...
 
+    @property
+    def provider(self) -> str:
+        """What it runs on."""
+        ...
+
+    @property
+    def fallback(self) -> str:
+        """What it runs on instead of what was asked for, and why; empty if it runs there."""
+        ...
+
     def run(self, crop: FaceCrop, camera: Camera) -> NormalMap:
         """As `NormalEstimator.run`."""
         ...

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from engine.errors import AssetError, ProviderError
 
-__all__ = ["PROVIDERS", "OnnxSession", "TensorInfo"]
+__all__ = ["PROVIDERS", "OnnxSession", "TensorInfo", "available_providers"]
 
 Array = npt.NDArray[Any]
 
@@ -196,6 +196,23 @@ class OnnxSession:
             result = self._results[name] = np.zeros(_lengths(info), info.dtype)
             where = (name, "cpu", 0, result.dtype.type, result.shape, result.ctypes.data)
             self._binding.bind_output(*where)
+
+
+_TITLES = {
+    "cpu": "CPU",
+    "cuda": "NVIDIA card (CUDA)",
+    "tensorrt": "NVIDIA card (TensorRT, builds for minutes first)",
+    "coreml": "Apple (Core ML)",
+    "directml": "graphics card (DirectML)",
+    "openvino": "Intel (OpenVINO)",
+}
+
+
+def available_providers() -> dict[str, str]:
+    """What networks can be asked to run on here, "auto" first: name and title for people."""
+    there = _onnxruntime().get_available_providers()
+    own = {name: _TITLES[name] for name, known in PROVIDERS.items() if known in there}
+    return {"auto": "the quickest that is known to work"} | own
 
 
 def _onnxruntime() -> Any:  # noqa: ANN401  (it has no types)

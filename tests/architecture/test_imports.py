@@ -21,8 +21,9 @@ def loaded_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_torch_is_not_loaded_on_the_live_path():
-    loaded = loaded_after("import app.live")
+@pytest.mark.parametrize("path", ["app.live", "app.compare_live"])
+def test_torch_is_not_loaded_on_the_live_path(path: str):
+    loaded = loaded_after(f"import {path}")
     assert "torch" not in loaded
     assert {"PyQt6", "cv2", "moderngl"} <= loaded  # it really is the live path
 

@@ -257,6 +257,8 @@ def test_every_uniform_is_set_once_all_modes_were_drawn(
         for mode in RenderMode:
             dots = np.array([[5.0, 5.0]], np.float32)
             renderer.draw(CAMERA, vertices, R, T, mode=mode, background=photo, landmarks_px=dots)
+        colours = np.full((len(vertices), 3), 0.5, np.float32)
+        renderer.draw_coloured(CAMERA, vertices, R, T, colours=colours, background=photo)
         renderer.render_maps(CAMERA, vertices, R, T)
         missing = renderer.unset_uniforms()
         renderer.release()

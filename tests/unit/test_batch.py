@@ -296,7 +296,7 @@ def test_a_second_face_that_comes_late_has_gaps_before(tmp_path: Path, out: Path
 @pytest.mark.gl
 def test_every_kind_of_export_is_written(tmp_path: Path, out: Path):
     make_video(tmp_path / "clip.mp4", [gradient(48, 64)] * 3)
-    kinds = ("npz", "csv", "obj", "glb", "mp4", "png")
+    kinds = ("npz", "csv", "obj", "ply", "glb", "mp4", "png")  # arkit needs a real head
     outcome = run([tmp_path / "clip.mp4"], out, exports=kinds)[0]
     assert sorted(outcome.outputs) == sorted(f"clip.{kind}" for kind in kinds)
     drawn = np.asarray(Image.open(out / "clip.png")).astype(int)
@@ -304,6 +304,15 @@ def test_every_kind_of_export_is_written(tmp_path: Path, out: Path):
     # The triangle covers the middle and leaves the corners; h264 keeps colours within 12 of 255.
     assert np.abs(drawn[0, 0] - plain[0, 0]).max() <= 12
     assert np.abs(drawn[24, 32] - plain[24, 32]).max() > 30
+
+
+def test_overlays_of_doubtful_fits_are_framed(tmp_path: Path, out: Path):
+    source = picture(tmp_path / "a.png")
+    assert run([source], out, CountingFitter(quality=0.2), exports=("npz", "png"))
+    drawn = np.asarray(Image.open(out / "a.png"))
+    plain = gradient(48, 64)
+    assert drawn[0, 0].tolist() == drawn[-1, 40].tolist() == [255, 176, 0]
+    np.testing.assert_array_equal(drawn[2:-2, 2], plain[2:-2, 2])  # it is two pixels wide here
 
 
 def test_an_output_folder_that_holds_an_input_is_refused(tmp_path: Path):

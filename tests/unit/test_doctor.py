@@ -25,6 +25,7 @@ from engine.doctor_checks import (
     check_packages,
     check_python,
     check_qt_libraries,
+    check_sending,
 )
 from engine.doctor_parts import (
     check_heads,
@@ -180,6 +181,15 @@ def test_unreadable_manifest_fails() -> None:
 )
 def test_disk(free: float, status: str) -> None:
     assert check_disk(int(free)).status == status
+
+
+def test_sending_says_what_is_ready_and_how_to_get_the_rest() -> None:
+    assert check_sending("1.10", "").found == "Live Link Face, VMC, virtual camera"
+    assert check_sending("1.10", "").fix == ""
+    without = check_sending(None, "no virtual camera here: load v4l2loopback")
+    assert (without.status, without.found) == ("ok", "Live Link Face")
+    assert "n2fnet[stream]" in without.fix
+    assert "v4l2loopback" in without.fix
 
 
 def test_encoder() -> None:
@@ -356,7 +366,7 @@ def test_check_that_breaks_is_a_failure_of_its_own(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(doctor, "_onnx_providers", lambda: CPU)
     monkeypatch.setattr(doctor, "_normals_measured", refusing("not asked in this test"))
     checks = {check.name: check for check in run_checks()}
-    assert len(checks) == 18
+    assert len(checks) == 19
     assert checks["Cameras"].status == "fail"
     assert "boom" in checks["Cameras"].found
     assert checks["Python"].status == "ok"

@@ -12,11 +12,19 @@ from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
 from engine.io.video import VideoSource
 from engine.landmark_error import nme10
-from engine.pipeline import LOW_QUALITY, Reconstructor, yaw_of
+from engine.pipeline import Reconstructor, yaw_of
 from engine.sources import SyntheticSource
 from engine.stages.landmark_fitter import LandmarkFitter
 from engine.stages.normal_estimator import NormalEstimator
-from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
+from engine.types import (
+    LOW_QUALITY,
+    Camera,
+    FaceCrop,
+    FlameParams,
+    Frame,
+    NormalMap,
+    Reconstruction,
+)
 from tests.onnx_files import save_normal_net
 
 pytestmark = pytest.mark.assets

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import socket
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -208,3 +209,39 @@ def test_a_demo_without_a_window_keeps_its_settings_beside_its_results(
     }
     assert record["message"] == "face in 3 of 3 frames"
     assert sorted([*record["outputs"], "demo.json"]) == sorted(p.name for p in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--send", "osc:127.0.0.1:9"],
+        ["--send", "vmc:127.0.0.1:99999"],
+        ["--test-send"],
+        ["--test-send", "--send", "camera"],
+    ],
+)
+def test_receivers_that_cannot_be_are_wrong_usage(n2f: Run, flags: list[str]):
+    code, out, err = n2f("live", *flags)
+    assert (code, out) == (2, "")
+    assert "vmc:" in err
+
+
+@pytest.mark.parametrize("flags", [["--screenshot", "a.png"], ["--send", "camera"]])
+def test_privacy_refuses_what_would_show_a_picture(n2f: Run, flags: list[str]):
+    code, out, err = n2f("live", "--private", *flags)
+    assert (code, out) == (2, "")
+    assert "--private goes with neither" in err
+
+
+def test_the_channel_test_names_every_channel_and_opens_no_window(
+    n2f: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("engine.streaming.targets.time.sleep", lambda seconds: None)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        port = receiver.getsockname()[1]
+        code, out, err = n2f("live", "--test-send", "--send", f"livelink:127.0.0.1:{port}")
+        assert receiver.recv(65536)[:1] == b"\x06"
+    assert (code, out) == (0, "")
+    assert len(err.splitlines()) == 61
+    assert "tongueOut" in err

@@ -1,4 +1,5 @@
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.errors import OutputError
-from engine.io.recorder import VideoRecorder, partial_path
+from engine.io.recorder import ENCODERS, Encoder, VideoRecorder, partial_path
 from engine.io.video import VideoSource
 from engine.types import Frame
 from tests.bad_files import gradient
@@ -193,3 +194,116 @@ def test_full_disk_is_an_output_error_that_says_where_the_start_is(tmp_path: Pat
     assert "free some space" in message
     assert str(partial_path(path)) in message
     assert len(read_all(partial_path(path))) > 0
+
+
+def test_five_jittery_minutes_last_as_long_as_they_did(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    # 12 frames a second on average, between 20 and 150 ms apart, as a camera in the dark.
+    steps = rng.integers(20_000_000, 150_000_000, 3_530)
+    times = 5_000_000_000 + np.cumsum(steps)
+    times = times[times <= times[0] + 300_000_000_000]
+    images = noise(2, 16, 16)
+    with VideoRecorder(tmp_path / "a.mp4", 16, 16, preset="ultrafast") as recorder:
+        for i, t_ns in enumerate(times.tolist()):
+            recorder.write(images[i % 2], t_ns)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        pts = [float(packet.pts * stream.time_base) for packet in container.demux(stream)
+               if packet.pts is not None]  # fmt: skip
+    span_s = (times[-1] - times[0]) / 1e9
+    assert span_s > 299
+    assert len(pts) == len(times)
+    assert max(pts) - min(pts) == pytest.approx(span_s, abs=0.001)
+    np.testing.assert_allclose(sorted(pts), (times - times[0]) / 1e9, atol=1e-5)
+    assert recorder.duration_s == pytest.approx(span_s, abs=1e-9)
+
+
+def test_matroska_keeps_times_to_a_millisecond(tmp_path: Path) -> None:
+    times = np.cumsum(np.random.default_rng(1).integers(5_000_000, 90_000_000, 50))
+    with VideoRecorder(tmp_path / "a.mkv", 64, 48) as recorder:
+        for image, t_ns in zip(noise(50), times.tolist(), strict=True):
+            recorder.write(image, t_ns)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mkv"]
+    got = np.array([f.t_ns for f in read_all(tmp_path / "a.mkv")])
+    np.testing.assert_allclose(got, times - times[0], atol=1_000_000)
+
+
+def test_a_slow_camera_still_gets_a_key_frame_every_second(tmp_path: Path) -> None:
+    with VideoRecorder(tmp_path / "a.mp4", 64, 48) as recorder:
+        for i in range(20):  # nothing changes: no scene cut brings a key frame of its own
+            recorder.write(gradient(48, 64), i * 250_000_000)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        keys = [float(p.pts * p.time_base) for p in container.demux(stream) if p.is_keyframe]
+    np.testing.assert_allclose(keys, [0, 1, 2, 3, 4], atol=1e-6)
+
+
+def test_a_missing_encoder_is_replaced_and_told(tmp_path: Path) -> None:
+    encoders = (Encoder("none_such", by_quality=True), ENCODERS[-1])
+    with VideoRecorder(tmp_path / "a.mp4", 64, 48, encoders=encoders) as recorder:
+        for i, image in enumerate(noise(30)):
+            recorder.write(image, i * 41_000_000)
+    assert "recorded with mpeg4, as this PyAV lacks none_such" in recorder.notice
+    frames = read_all(tmp_path / "a.mp4")
+    # Half a tick of 1/30000 s.
+    np.testing.assert_allclose([f.t_ns for f in frames], np.arange(30) * 41_000_000, atol=17_000)
+    assert np.corrcoef(frames[0].image.ravel(), noise(1)[0].ravel())[0, 1] > 0.5
+
+
+def test_without_any_encoder_there_is_an_error_with_a_way_out(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"none of the encoders none_such.*parameters alone"):
+        VideoRecorder(tmp_path / "a.mp4", 64, 48, encoders=(Encoder("none_such"),))
+    with pytest.raises(ValueError, match=r"expected \.mp4 or \.mkv"):
+        VideoRecorder(tmp_path / "a.avi", 64, 48)
+
+
+def test_no_room_to_rewrite_leaves_the_fragments_under_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fragmented: Path, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("engine.io.recorder._rewrite_with_index", full)
+    with VideoRecorder(tmp_path / "a.mp4", 64, 48) as recorder:
+        for i, image in enumerate(noise(30)):
+            recorder.write(image, i * 40_000_000)
+    assert "No space left" in recorder.notice
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+    assert len(read_all(tmp_path / "a.mp4")) == 30
+
+
+ENDLESS = """
+import sys
+import numpy as np
+from pathlib import Path
+from engine.io.recorder import VideoRecorder
+rng = np.random.default_rng(0)
+recorder = VideoRecorder(Path(sys.argv[1]), 64, 48, preset="ultrafast")
+for i in range(100_000):
+    recorder.write(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), i * 33_333_333)
+    print(i + 1, flush=True)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_kill_at_any_moment_costs_less_than_a_second(
+    tmp_path: Path, suffix: str, seed: int
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    after = random.Random(seed).randint(40, 200)
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        written = 0
+        while written < after:
+            written = int(process.stdout.readline())
+        process.kill()
+        rest = process.stdout.read().split()
+    written = int(rest[-1]) if rest else written
+    assert process.returncode == -9
+    frames = read_all(partial_path(path))
+    assert len(frames) >= written - 30
+    np.testing.assert_allclose(
+        [f.t_ns for f in frames], np.arange(len(frames)) * 33_333_333, atol=1_000_000
+    )

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,8 @@ def test_npz_has_the_names_and_shapes_of_the_contract(tmp_path: Path) -> None:
         assert archive["t_ns"] == 120_000_000
         assert archive["frame_index"] == 3
         assert np.isnan(archive["normal_residual_deg"])
+        assert archive["schema"] == "n2fnet.fit/1"
+        assert archive["low"] == (a_fit(3).quality < 0.5)
     assert shapes == {
         "shape": (N_SHAPE,),
         "expr": (N_EXPR,),
@@ -118,6 +121,8 @@ def test_npz_has_the_names_and_shapes_of_the_contract(tmp_path: Path) -> None:
         "landmark_rms": (),
         "frame_index": (),
         "t_ns": (),
+        "low": (),
+        "schema": (),
     }
 
 
@@ -196,7 +201,28 @@ def test_csv_has_people_s_units_and_empty_cells_without_a_face(tmp_path: Path) -
     assert float(last["expr_001"]) == pytest.approx(a_fit(2).params.expr[1], rel=1e-5)
     assert (last["frame"], last["time_s"], last["found"]) == ("2", "0.080000", "1")
     assert gap["found"] == "0"
-    assert {v for k, v in gap.items() if k not in ("frame", "time_s", "found")} == {""}
+    filled = ("frame", "time_s", "found", "schema")
+    assert {v for k, v in gap.items() if k not in filled} == {""}
+    assert {row["schema"] for row in (first, gap, last)} == {"n2fnet.fit/1"}
+
+
+def test_doubtful_frames_are_marked(tmp_path: Path) -> None:
+    sequence = FitSequence(tiny_model())
+    sequence.add(0, 0, replace(a_fit(0), quality=0.49))
+    sequence.add(1, 1, replace(a_fit(1), quality=0.5))
+    write_csv(tmp_path / "v.csv", sequence)
+    assert [row["low"] for row in read_csv(tmp_path / "v.csv")] == ["1", "0"]
+    save_sequence_npz(tmp_path / "v.npz", sequence)
+    assert load_fit_npz(tmp_path / "v.npz").arrays["low"].tolist() == [True, False]
+
+
+def test_a_file_of_a_later_form_is_refused(tmp_path: Path) -> None:
+    save_fit_npz(tmp_path / "a.npz", a_fit(), tiny_model())
+    with np.load(tmp_path / "a.npz") as archive:
+        arrays = dict(archive)
+    np.savez(tmp_path / "b.npz", **(arrays | {"schema": np.array("n2fnet.fit/2")}))
+    with pytest.raises(AssetError, match=r"n2fnet\.fit/2"):
+        load_fit_npz(tmp_path / "b.npz")
 
 
 def test_csv_tells_left_from_right_eye(tmp_path: Path) -> None:

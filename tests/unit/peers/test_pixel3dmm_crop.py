@@ -37,10 +37,17 @@ def test_squares_lie_within_the_picture(seed: int) -> None:
     random = np.random.default_rng(seed)
     width, height = random.integers(40, 600, 2)
     low = random.uniform(-0.2, 0.8, 2) * [width, height]
-    points = np.stack([low, low + random.uniform(2, 700, 2)]).clip(0, [width, height])
+    points = np.stack([low, low + random.uniform(2, 700, 2)])
     found = official_square(points.astype(np.float32), int(width), int(height))
     assert found.side >= 2
     assert min(found.x, found.y) >= 0
+    assert found.x + found.side <= width
+    assert found.y + found.side <= height
+
+
+def test_a_face_outside_of_the_picture_has_a_square_inside() -> None:
+    found = official_square(face(700, 500, 760, 560), 640, 480)
+    assert found == PictureSquare(638, 478, 2)
 
 
 def test_pixels_of_the_frame_are_where_the_matrix_says() -> None:

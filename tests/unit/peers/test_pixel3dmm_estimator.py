@@ -1,5 +1,6 @@
 """The official networks as a stage: in torch, and exported as any other network of normals."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from engine.errors import AssetError, ModelContractError
 from engine.flame.model import HeadModel
 from engine.frames import default_camera
 from engine.io.assets import asset_path
+from engine.io.image import save_png
 from engine.io.video import VideoSource
 from engine.normal_choice import choose_normals
 from engine.peers.pixel3dmm_checkpoint import read_checkpoint
@@ -148,6 +150,23 @@ def test_the_command_writes_and_says_what_it_wrote(normals: Path, uv: Path, tmp_
     assert "uv.onnx: uv, differs" in said
     assert "not needed: net.dir_norm" in said
     assert not out.with_suffix(".toml").exists()  # no normals
+
+
+@pytest.mark.assets
+def test_fitting_by_the_official_network_records_its_checkpoint(normals: Path, tmp_path: Path):
+    source = VideoSource(asset_path("sample.mp4"))
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    save_png(tmp_path / "face.png", frame.image)
+    words = ("fit", tmp_path / "face.png", "--method", "pixel3dmm-net", "--out", tmp_path / "out")
+    with pytest.raises(AssetError, match=r"pixel3dmm-net needs checkpoint: normals.ckpt"):
+        run(*words)
+    run(*words, "--checkpoint", normals)
+    (outcome,) = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert outcome["status"] in ("ok", "low")  # random weights see nothing sensible
+    assert {"normals", "refine"} <= outcome["stage_ms"].keys()
+    assert "normals.ckpt" in (tmp_path / "out" / "face.json").read_text()
 
 
 def test_a_bad_checkpoint_writes_nothing(tmp_path: Path) -> None:

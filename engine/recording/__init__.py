@@ -1,0 +1,1 @@
+"""Takes: films, pictures and parameters of what is fitted live."""
