@@ -11,8 +11,8 @@ __all__ = ["ROUNDS", "Subject", "Timing", "simple", "time_in_turn"]
 
 ROUNDS: Final = 5
 _WARM_UP: Final = 3
-_LEAST_RUNS: Final = 20
-_BUDGET_S: Final = 8.0
+_LEAST_RUNS: Final = 10
+_BUDGET_S: Final = 5.0
 """For one subject: slow ones run fewer times."""
 _P99_FROM: Final = 100
 """Fewer runs have no 99th percentile of their own."""
