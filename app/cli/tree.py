@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.assets import assets_app
+from app.cli.bench import bench
 from app.cli.bench_live import live as bench_live
 from app.cli.compare import compare
 from app.cli.demo import demo
@@ -55,6 +56,7 @@ def _for_all_commands(
 cli.command()(demo)
 cli.command()(live)
 cli.command()(fit)
+cli.command()(bench)
 cli.command()(compare)
 cli.command()(synth)
 cli.add_typer(train_app, name="train")

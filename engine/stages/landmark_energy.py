@@ -153,18 +153,23 @@ class LandmarkEnergy:
     def _landmarks(
         self, unknowns: Unknowns, seen: Observation, *, with_shape: bool
     ) -> tuple[F64, F64, float]:
-        R, K = unknowns.R, seen.camera.K
         points, d_points = self.reduced.linearise(unknowns.state, with_shape=with_shape)
-        turned = points @ R.T
-        view = turned + unknowns.t
-        residual, weight, cost = self._weighted(R, view, seen)
-        d_pixel = project_jacobian(view, K) * weight[:, None, None]
+        turned = points @ unknowns.R.T
+        residual, weight, cost = self._weighted(unknowns.R, turned + unknowns.t, seen)
         J = np.empty((len(points), 2, N_POSE + d_points.shape[2]))
-        J[:, :, :3] = -d_pixel @ cross_matrices(turned)
-        J[:, :, 3:6] = d_pixel
-        J[:, :, 6:] = (d_pixel @ R) @ d_points
+        d_pixel = _pose_columns(turned, unknowns.t, seen.camera, weight, J[:, :, :N_POSE])
+        np.matmul(d_pixel @ unknowns.R, d_points, out=J[:, :, N_POSE:])
         flat = J.reshape(2 * len(points), -1)
         return flat.T @ flat, flat.T @ (residual * weight[:, None]).ravel(), cost
+
+    def pose_equations(self, unknowns: Unknowns, seen: Observation) -> tuple[F64, F64]:
+        """H (6, 6) and g (6,) of rotation and translation alone, as in `equations`."""
+        turned = self.reduced.positions(unknowns.state) @ unknowns.R.T
+        residual, weight, _ = self._weighted(unknowns.R, turned + unknowns.t, seen)
+        J = np.empty((len(turned), 2, N_POSE))
+        _pose_columns(turned, unknowns.t, seen.camera, weight, J)
+        flat = J.reshape(-1, N_POSE)
+        return flat.T @ flat, flat.T @ (residual * weight[:, None]).ravel()
 
     def _weighted(self, R: F64, view: F64, seen: Observation) -> tuple[F64, F64, float]:
         """Misses (N, 2) px, what they are multiplied by (N,), and the cost."""
@@ -243,6 +248,20 @@ class LandmarkEnergy:
         t = unknowns.t + delta[3:6]
         t[2] = min(t[2], -_NEAREST_M)
         return Unknowns(rodrigues(delta[:3], xp=np) @ unknowns.R, t, state)
+
+
+def _pose_columns(turned: F64, t: F64, camera: Camera, weight: F64, out: F64) -> F64:
+    """Fill in, (N, 2, 6), how pixels change with rotation and translation, weighted.
+
+    Args:
+        turned: (N, 3) metres, axes of the view frame, before the translation t.
+        weight: (N,) what each point's pixels are multiplied by.
+    Returns: (N, 2, 3) how they change with the point.
+    """
+    d_pixel = project_jacobian(turned + t, camera.K) * weight[:, None, None]
+    out[:, :, :3] = -d_pixel @ cross_matrices(turned)
+    out[:, :, 3:] = d_pixel
+    return d_pixel
 
 
 def cross_matrices(vectors: F64) -> F64:

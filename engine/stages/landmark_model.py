@@ -31,6 +31,17 @@ class LandmarkState:
     eyelids: F64  # (2,)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Evaluated:
+    """The reduced head in one state."""
+
+    points: F64  # (N, 3) metres, model frame
+    blended: F64  # (N, 3, 3) what turned each point
+    rest: F64  # (N, 3) metres, before joints turned it
+    joints: F64  # (5, 3) metres, at rest
+    rotations: F64  # (5, 3, 3) of the joints
+
+
 class LandmarkModel:
     """N landmarks of a head model as a small head of their own."""
 
@@ -56,6 +67,7 @@ class LandmarkModel:
         self.J_expr = np.einsum("jv,vck->jck", regressor, model.exprdirs)
         self._turned_by_eye = [np.flatnonzero(self.weights[:, j] > 0) for j in _EYES]
         self._identity: tuple[F64, F64, F64] | None = None
+        self._last: tuple[LandmarkState, _Evaluated] | None = None
 
     def _shaped(self, shape: F64) -> tuple[F64, F64]:
         """Points and joints of an identity, kept until another one comes."""
@@ -66,10 +78,12 @@ class LandmarkModel:
 
     def positions(self, state: LandmarkState) -> F64:
         """(N, 3) metres, model frame."""
-        return self._evaluate(state)[0]
+        return self._evaluate(state).points
 
-    def _evaluate(self, state: LandmarkState) -> tuple[F64, F64, F64, F64]:
-        """Positions (N, 3), blended rotations (N, 3, 3), rest points (N, 3), joints (5, 3)."""
+    def _evaluate(self, state: LandmarkState) -> _Evaluated:
+        """Kept until another state comes: misses and derivatives are asked for in turn."""
+        if self._last is not None and self._last[0] is state:
+            return self._last[1]
         points, joints = self._shaped(state.shape)
         joints = joints + self.J_expr @ state.expr
         R = self._rotations(state)
@@ -78,7 +92,9 @@ class LandmarkModel:
         offsets = joints - np.einsum("jab,jb->ja", R, joints)
         blended = (self.weights @ R.reshape(5, 9)).reshape(-1, 3, 3)
         moved = np.einsum("nab,nb->na", blended, rest) + self.weights @ offsets
-        return moved, blended, rest, joints
+        found = _Evaluated(moved, blended, rest, joints, R)
+        self._last = (state, found)
+        return found
 
     def _rotations(self, state: LandmarkState) -> F64:
         pose = np.zeros((5, 3))
@@ -93,8 +109,9 @@ class LandmarkModel:
         Returns: (N, 3) metres, and (N, 3, P) metres per unit of expr, jaw (3), eyes (4), eyelids
             (2) and, at the end and only if asked for, shape.
         """
-        moved, blended, rest, joints = self._evaluate(state)
-        slack = np.eye(3) - self._rotations(state)  # how a joint's shift reaches what it turns
+        now = self._evaluate(state)
+        blended, rest, joints = now.blended, now.rest, now.joints
+        slack = np.eye(3) - now.rotations  # how a joint's shift reaches what it turns
         d_jaw, d_eyes = _rotation_derivatives(state)
         parts = [
             blended @ self.exprdirs + self._joint_part(slack, self.J_expr),
@@ -104,7 +121,7 @@ class LandmarkModel:
         ]
         if with_shape:
             parts.append(blended @ self.shapedirs + self._joint_part(slack, self.J_shape))
-        return moved, np.concatenate(parts, axis=2)
+        return now.points, np.concatenate(parts, axis=2)
 
     def _joint_part(self, slack: F64, J_dirs: F64) -> F64:
         shifted = slack @ J_dirs

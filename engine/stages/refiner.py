@@ -160,10 +160,8 @@ class Refiner:
         for _ in range(_PLACING_STEPS):
             if self._landmarks.miss(unknowns, seen) < self._config.placed_rms:
                 break
-            near = self._landmarks.equations(unknowns, seen)
-            pose = slice(0, N_POSE)
-            delta = np.zeros(len(near.g))
-            delta[pose] = _solved(near.H[pose, pose], near.g[pose])
+            delta = np.zeros(self._landmarks.n_own)
+            delta[:N_POSE] = _solved(*self._landmarks.pose_equations(unknowns, seen))
             unknowns = self._landmarks.moved(unknowns, delta)
         return unknowns
 

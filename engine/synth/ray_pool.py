@@ -9,20 +9,19 @@ import logging
 import re
 import socket
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import EngineError, ProviderError
 from engine.files import replacing
-from engine.synth.settings import SynthSettings
 from engine.synth.workers import (
     WORKER_ENVIRONMENT,
     Job,
     MakeMaker,
     Maker,
     Message,
+    PoolSettings,
     describe,
     failure,
 )
@@ -52,7 +51,7 @@ class RayPool:
         address: str,
         n: int | None,
         n_tasks: int,
-        settings: SynthSettings,
+        settings: PoolSettings,
         make_maker: MakeMaker,
         job: Job,
     ) -> None:
@@ -121,11 +120,11 @@ class _Actor:
     """A worker's side. The maker is built with the first task, so that its errors name one."""
 
     def __init__(
-        self, settings: SynthSettings, pack: bytes | None, make_maker: MakeMaker, job: Job
+        self, settings: PoolSettings, pack: bytes | None, make_maker: MakeMaker, job: Job
     ) -> None:
         self._settings = settings
         self._pack = pack
-        self._make_maker: Callable[[SynthSettings], Maker] = make_maker
+        self._make_maker = make_maker
         self._job = job
         self._maker: Maker | None = None
 
@@ -139,7 +138,7 @@ class _Actor:
             logger.debug("%s failed", task, exc_info=True)
             return None, describe(error)
 
-    def _local_settings(self) -> SynthSettings:
+    def _local_settings(self) -> PoolSettings:
         """With the pack in a file of this machine."""
         if self._pack is None:
             return self._settings
@@ -149,7 +148,8 @@ class _Actor:
             with replacing(path) as temporary:
                 temporary.write_bytes(self._pack)
         self._pack = None
-        return replace(self._settings, pack=path)
+        settings: PoolSettings = replace(self._settings, pack=path)  # type: ignore[type-var]
+        return settings
 
 
 def _connect(address: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from engine.errors import EngineError
@@ -24,6 +25,7 @@ __all__ = [
     "Maker",
     "Message",
     "Pool",
+    "PoolSettings",
     "Report",
     "WorkerPool",
     "cpu_count",
@@ -49,13 +51,23 @@ class Maker(Protocol):
     def close(self) -> None: ...
 
 
-MakeMaker = Callable[[SynthSettings], Maker]
-"""A top-level function or class: workers import it by name."""
+MakeMaker = Callable[[Any], Any]
+"""From settings to a `Maker`, or whatever else a job works with and `close` frees; a top-level
+function or class: workers import it by name."""
 Report = Callable[[int], None]
 """Told the number of samples of the task that are done."""
-Job = Callable[[Maker, Any, Report], Any]
+Job = Callable[[Any, Any, Report], Any]
 """What a worker does with a task: top-level, result and task can be pickled. A task's str() names
 it in messages."""
+
+
+class PoolSettings(Protocol):
+    """What makers are built from: a dataclass that can be pickled."""
+
+    @property
+    def pack(self) -> Path | None:
+        """A file that workers on other machines are sent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,7 @@ def describe(error: Exception) -> tuple[type[EngineError] | None, str, str]:
 class WorkerPool:
     """Processes of this machine. Used by one thread; after an error it can only be closed."""
 
-    def __init__(self, n: int, settings: SynthSettings, make_maker: MakeMaker, job: Job) -> None:
+    def __init__(self, n: int, settings: PoolSettings, make_maker: MakeMaker, job: Job) -> None:
         self._workers: list[_Worker] = []
         context = get_context("spawn")  # fork would copy GL, MediaPipe's threads and locks
         try:
@@ -198,7 +210,7 @@ class _Worker:
 
 
 def _work(
-    pipe: "Connection[Any, Any]", settings: SynthSettings, make_maker: MakeMaker, job: Job
+    pipe: "Connection[Any, Any]", settings: PoolSettings, make_maker: MakeMaker, job: Job
 ) -> None:
     """A worker's life; it ends when the pipe does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
