@@ -159,13 +159,14 @@ def test_fitting_by_the_official_network_records_its_checkpoint(normals: Path, t
     source.close()
     assert frame is not None
     save_png(tmp_path / "face.png", frame.image)
-    words = ("fit", tmp_path / "face.png", "--method", "pixel3dmm-net", "--out", tmp_path / "out")
+    out = ("--out", tmp_path / "out", "--optimizer", "gn")
+    words = ("fit", tmp_path / "face.png", "--method", "pixel3dmm-net", *out)
     with pytest.raises(AssetError, match=r"pixel3dmm-net needs checkpoint: normals.ckpt"):
         run(*words)
     run(*words, "--checkpoint", normals)
     (outcome,) = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert outcome["status"] in ("ok", "low")  # random weights see nothing sensible
-    assert {"normals", "refine"} <= outcome["stage_ms"].keys()
+    assert {"normals", "optimise"} <= outcome["stage_ms"].keys()
     assert "normals.ckpt" in (tmp_path / "out" / "face.json").read_text()
 
 
