@@ -123,7 +123,7 @@ def speed_blocks(result: SpeedResult) -> list[Block]:
 def _load(load: float | None) -> str:
     if load is None:
         return "how busy the machine was is not known"
-    return f"{load:.1f} other programs were running when it began (load average)"
+    return f"the load average was {load:.1f} when it began"
 
 
 def _pipeline_table(result: SpeedResult) -> Table:
