@@ -27,6 +27,8 @@ class Optimiser:
     def __init__(self, model: HeadModel, settings: FitSettings | None = None) -> None:
         """Raises: ProviderError: if nothing can be drawn here, or torch has no such device."""
         self.model, self.settings = model, settings or FitSettings()
+        if self.settings.device == "cpu":
+            torch.set_num_threads(1)  # so little is computed at a time that more only wait
         self._head = TorchHead(model, self.settings.device)
         self._linearizer = HeadLinearizer(self._head)
         self._rasteriser = Rasteriser(self._head)

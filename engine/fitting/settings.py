@@ -27,15 +27,15 @@ class FitSettings:
     # Weights of the terms.
     normal_super: float = 1000.0
     view_normal_super: float = 0.0  # the same for view normals, which Pixel3DMM does not have
-    uv_map_super: float = 2000.0  # of correspondences
+    uv_map_super: float = 1000.0  # of correspondences; Pixel3DMM, for its own: 2000
     sil_super: float = 50.0  # Pixel3DMM's 500, divided by 10 on first frames
     w_lmks: float = 1000.0  # eye contour times 5
     w_lmks_lid: float = 1000.0  # times 500
     w_lmks_iris: float = 1000.0  # times 50
     w_lmks_mouth: float = 0.0  # times 0.25; gap of the lips times 2.5
-    w_exp: float = 0.1  # Pixel3DMM: 0.05
+    w_exp: float = 0.2  # Pixel3DMM: 0.05
     w_shape: float = 0.2  # to the start's shape, where it is a network's; MICA's in Pixel3DMM
-    w_shape_general: float = 0.2  # Pixel3DMM: 0.05, beside MICA's
+    w_shape_general: float = 0.4  # Pixel3DMM: 0.05, beside MICA's
     w_jaw: float = 0.01
     w_eyes: float = 0.01
     w_eyes_same: float = 0.1
