@@ -17,6 +17,7 @@ from app.qt import (
     QWidget,
 )
 from app.qt_gl import attach
+from app.qt_screen import QtScreen
 from app.theme import CANVAS_RGB
 from app.view import View
 from engine.recording.shot import Stand
@@ -72,7 +73,7 @@ class OverlayWidget(QOpenGLWidget):
         self.frameSwapped.connect(self._count_shown)
         self._ctx: moderngl.Context | None = None
         self._renderer: MeshRenderer | None = None
-        self._screen: tuple[tuple[int, tuple[int, int]], moderngl.Framebuffer] | None = None
+        self._screen = QtScreen()
         self._in_software = False  # then nothing is drawn larger than it is shown
         self._view: View | None = None
         self._stale = True  # the renderer's picture is not of the present view and settings
@@ -165,7 +166,7 @@ class OverlayWidget(QOpenGLWidget):
         # Runs again after the widget moved to another window: everything is made anew.
         self.context().aboutToBeDestroyed.connect(self._free)
         self._ctx = attach()
-        self._screen = None
+        self._screen.forget()
         self._in_software = draws_in_software(self._ctx)
         self._stale = True
 
@@ -177,7 +178,7 @@ class OverlayWidget(QOpenGLWidget):
         ratio = self.devicePixelRatioF()
         size = (max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
         has_picture = self._draw_picture(size)
-        screen = self._screen_of(self._ctx, size)
+        screen = self._screen.of(self._ctx, self.defaultFramebufferObject(), size)
         screen.use()
         self._ctx.scissor = None
         screen.clear(*CANVAS_RGB, 1.0, viewport=(0, 0, *size))
@@ -185,17 +186,6 @@ class OverlayWidget(QOpenGLWidget):
             place = letterbox(size, self._renderer.texture.size)
             self._renderer.blit_to(screen, place, mirrored=self.mirrored)
             self.n_painted += 1
-
-    def _screen_of(self, ctx: moderngl.Context, size: tuple[int, int]) -> moderngl.Framebuffer:
-        """The framebuffer of Qt's own that is drawn into, another one after each resize.
-
-        Kept while it is the same: each look for it leaves some hundred bytes that moderngl never
-        frees, a megabyte a minute.
-        """
-        key = (self.defaultFramebufferObject(), size)
-        if self._screen is None or self._screen[0] != key:
-            self._screen = (key, ctx.detect_framebuffer(key[0]))
-        return self._screen[1]
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if self._in_avatar and event.button() == Qt.MouseButton.LeftButton:
@@ -231,7 +221,7 @@ class OverlayWidget(QOpenGLWidget):
         self._repaint()
 
     def resizeGL(self, width: int, height: int) -> None:
-        self._screen = None
+        self._screen.forget()
         self._stale = True  # what is drawn may depend on the widget's size
 
     def _draw_picture(self, size: tuple[int, int]) -> bool:

@@ -11,6 +11,7 @@ import moderngl
 from app.overlay_widget import letterbox
 from app.qt import QMouseEvent, QOpenGLWidget, QSize, Qt, QWidget, pyqtSignal
 from app.qt_gl import attach
+from app.qt_screen import QtScreen
 from app.theme import CANVAS_RGB
 from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
 from engine.render.renderer import MeshRenderer, RenderMode
@@ -47,6 +48,7 @@ class WipeWidget(QOpenGLWidget):
         super().__init__(parent)
         self._make_renderer = make_renderer
         self._ctx: moderngl.Context | None = None
+        self._screen = QtScreen()
         self._renderers: list[MeshRenderer] = []
         self._image: U8 | None = None
         self._sides = (WipeSide(), WipeSide())
@@ -123,10 +125,9 @@ class WipeWidget(QOpenGLWidget):
             for renderer, side in zip(self._renderers, self._sides, strict=True):
                 self._draw(renderer, self._image, side)
             self._stale = False
-        # Qt draws into a framebuffer of its own, another one after each resize.
-        screen = self._ctx.detect_framebuffer(self.defaultFramebufferObject())
         ratio = self.devicePixelRatioF()
         size = (max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+        screen = self._screen.of(self._ctx, self.defaultFramebufferObject(), size)
         screen.use()
         self._ctx.scissor = None
         screen.clear(*CANVAS_RGB, 1.0, viewport=(0, 0, *size))
@@ -166,4 +167,5 @@ class WipeWidget(QOpenGLWidget):
         for renderer in self._renderers:
             renderer.release()
         self._renderers, self._ctx = [], None
+        self._screen.forget()
         self.doneCurrent()

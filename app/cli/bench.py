@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bench"]
 
-_SPEED = "speed"
+_SPEED, _LIVE = "speed", "live"
 
 
 def bench(
@@ -24,7 +24,7 @@ def bench(
         typer.Argument(
             metavar="SUITE...",
             help="synthetic (nothing needed), multiface, 300w, now (--data), speed; several are "
-            "reported together.",
+            "reported together. Or live: the window's path, which needs a display.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for rows, run.json, report and figures.")],
@@ -108,6 +108,9 @@ def bench(
     names = _checked_methods(methods, setup)
     check_output_folder(out, [])
     settings = None
+    if chosen == [_LIVE]:
+        _measure_live(out, as_json=as_json)
+        return
     if accuracy := [name for name in chosen if name != _SPEED]:
         places, presets = _places(data, accuracy), dict(_pairs("--preset", preset))
         settings = _settings(
@@ -121,6 +124,14 @@ def bench(
         raise
     _print(run, speed, out, as_json=as_json)
     if run is not None and run.problems:
+        raise typer.Exit(1)
+
+
+def _measure_live(out: Path, *, as_json: bool) -> None:
+    from app.cli.bench_live import live_suite
+
+    if problems := live_suite(out, as_json=as_json):
+        typer.echo("; ".join(problems), err=True)
         raise typer.Exit(1)
 
 
@@ -196,10 +207,12 @@ def _settings(
 def _checked_suites(asked: list[str]) -> list[str]:
     from engine.benchmark.suites import SUITES
 
-    known = (*SUITES, _SPEED)
+    known = (*SUITES, _SPEED, _LIVE)
     names = [name for given in asked for name in given.split(",") if name]
     if unknown := [name for name in names if name not in known]:
         raise typer.BadParameter(f"{', '.join(unknown)}; choose from: {', '.join(known)}")
+    if _LIVE in names and len(set(names)) > 1:
+        raise typer.BadParameter("live is measured by itself: other suites would slow it down")
     return list(dict.fromkeys(names))
 
 

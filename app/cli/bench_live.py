@@ -1,7 +1,8 @@
-"""`n2f bench-live`: how the live path does on this machine."""
+"""`n2f bench live`, with more flags `n2f bench-live`: how the live path does on this machine."""
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from app.live_bench import LiveFigures, SoakFigures
 
-__all__ = ["live"]
+__all__ = ["live", "live_suite"]
 
 _WORST_AGE_MS, _WORST_SLOPE = 80.0, 1.0
 
@@ -32,10 +33,36 @@ def live(
     frames' age is 80 ms or more, memory grows by 1 MB a minute or more, or a thread is left.
     """
     from app.cli.choices import checked_method
+
+    checked_method(method, live=True)
+    soaked, real = _measured(seconds, real_seconds, method)
+    typer.echo(_json(soaked, real) if as_json else _text(soaked, real))
+    if problems := _problems(soaked):
+        typer.echo("; ".join(problems), err=True)
+        raise typer.Exit(1)
+
+
+def live_suite(out: Path, *, as_json: bool) -> list[str]:
+    """Measure as `live` does with its own values; prints, and writes OUT/live.json and live.txt.
+
+    Returns: what does not hold.
+    """
+    from engine.files import replacing
+
+    soaked, real = _measured(60.0, 15.0, "n2fnet-refined")
+    for name, text in (("live.json", _json(soaked, real)), ("live.txt", _text(soaked, real))):
+        with replacing(out / name) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+    typer.echo(_json(soaked, real) if as_json else _text(soaked, real))
+    return _problems(soaked)
+
+
+def _measured(
+    seconds: float, real_seconds: float, method: str
+) -> "tuple[SoakFigures, list[LiveFigures]]":
     from app.live_bench import measure_live, soak
     from engine.head_choice import chosen_head_model
 
-    checked_method(method)
     model = chosen_head_model(None)
     soaked = soak(model, seconds)
     real: list[LiveFigures] = []
@@ -45,15 +72,11 @@ def live(
             for drawn in (True, False)
             for figures in measure_live(model, real_seconds, drawn=drawn, method=method)
         ]
-    if as_json:
-        typer.echo(
-            json.dumps({"soak": asdict(soaked), "real": [asdict(f) for f in real]}, indent=1)
-        )
-    else:
-        typer.echo(_text(soaked, real))
-    if problems := _problems(soaked):
-        typer.echo("; ".join(problems), err=True)
-        raise typer.Exit(1)
+    return soaked, real
+
+
+def _json(soaked: "SoakFigures", real: "list[LiveFigures]") -> str:
+    return json.dumps({"soak": asdict(soaked), "real": [asdict(f) for f in real]}, indent=1)
 
 
 def _problems(soaked: "SoakFigures") -> list[str]:
