@@ -19,8 +19,8 @@ _EVERY_PIXEL = 3
 """Each so-manieth pixel makes the equations; all of them judge a step."""
 _DAMPING = 1e-3
 _MOST_TRIES = 4
-_GAIN = 2e-3
-"""Share of the energy that a step must bring for another one to be worth it."""
+_GAIN = 5e-4
+"""Share of the energy that a step must bring for another one to be worth it, or the one after."""
 
 
 def minimise_gauss_newton(
@@ -35,7 +35,7 @@ def minimise_gauss_newton(
 ) -> tuple[HeadState, list[CurvePoint], bool]:
     """Returns: the last state, the curve, and whether it was told to stop."""
     state, damping = start.detached(), _DAMPING
-    began, curve = time.perf_counter(), []
+    began, curve, idle = time.perf_counter(), [], 0
     with torch.no_grad():
         for k in range(settings.gn_steps):
             params = params_from(energy.head.model, state)
@@ -49,7 +49,8 @@ def minimise_gauss_newton(
                 energy, linearizer, state, with_shape=with_shape, every=_EVERY_PIXEL
             )
             state, gain, damping = _step(energy, state, found.H, found.g, now, damping)
-            if gain < _GAIN * now:
+            idle = idle + 1 if gain < _GAIN * now else 0
+            if idle == 2:
                 break
     return state, curve, False
 

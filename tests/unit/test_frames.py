@@ -17,8 +17,10 @@ from engine.frames import (
     view_from_model,
 )
 
-coordinate = st.floats(-0.3, 0.3)
+# Threads that ran a network take numbers below 1e-308 for zero (engine.stages.onnx_session).
+coordinate = st.floats(-0.3, 0.3, allow_subnormal=False)
 depth = st.floats(-3.0, -0.2)
+turns = st.floats(-3.1, 3.1, allow_subnormal=False)
 
 
 def test_point_on_the_axis_lands_on_the_middle_pixel() -> None:
@@ -43,7 +45,7 @@ def test_focal_of_a_full_frame_50mm_lens() -> None:
     assert focal_px_from_35mm(50.0, 3600, 2400) == pytest.approx(5000.0)
 
 
-@given(x=coordinate, y=coordinate, z=depth, turn=st.floats(-3.1, 3.1), scale=st.floats(0.1, 4.0))
+@given(x=coordinate, y=coordinate, z=depth, turn=turns, scale=st.floats(0.1, 4.0))
 def test_clip_coordinates_land_on_the_pixel_of_project(
     x: float, y: float, z: float, turn: float, scale: float
 ) -> None:
