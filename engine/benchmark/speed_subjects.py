@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,14 @@ from engine.stages.mediapipe_graph import face_mesh
 from engine.stages.onnx_session import OnnxSession
 from engine.types import Frame
 
-__all__ = ["RANDOM", "THREADS", "WHOLE", "our_subjects", "peer_subjects"]
+__all__ = [
+    "RANDOM",
+    "THREADS",
+    "WHOLE",
+    "optimiser_subjects",
+    "our_subjects",
+    "peer_subjects",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +69,36 @@ def our_subjects(
             problems.append(f"{name}: {error}")
     subjects.append(_mediapipe(frames, stack))
     return subjects + _networks(methods, problems)
+
+
+def optimiser_subjects(model: HeadModel, problems: list[str], stack: ExitStack) -> list[Subject]:
+    """`pixel3dmm` by both its optimisers, each time on a frame of the clip as a single picture.
+
+    Args: as for `our_subjects`.
+    """
+    estimator = choose_normals(None).load()
+    try:
+        from engine.fitting.reconstructor import OptimisingReconstructor  # torch is an extra
+        from engine.fitting.settings import FitSettings
+    except ImportError as error:
+        problems.append(f"pixel3dmm: {error}; install n2fnet[train]")
+        return []
+    if estimator is None:
+        problems.append("pixel3dmm: no normal network is shipped")
+        return []
+    frame = _frames(asset_path(CLIP))[0]
+    subjects = []
+    for name, settings in (
+        ("pixel3dmm-gn", FitSettings(optimizer="gn")),
+        ("pixel3dmm", FitSettings()),
+    ):
+        fitter = OptimisingReconstructor(
+            model, normals=estimator, settings=settings, tracking=False
+        )
+        stack.callback(fitter.close)
+        run = simple(partial(fitter.run, frame))
+        subjects.append(Subject(name, "pipeline", "torch, cpu", 1, run, least_runs=1, warm_up=1))
+    return subjects
 
 
 def peer_subjects(folder: Path, problems: list[str]) -> list[Subject]:

@@ -10,8 +10,6 @@ import numpy as np
 __all__ = ["ROUNDS", "Subject", "Timing", "simple", "time_in_turn"]
 
 ROUNDS: Final = 5
-_WARM_UP: Final = 3
-_LEAST_RUNS: Final = 10
 _BUDGET_S: Final = 5.0
 """For one subject: slow ones run fewer times."""
 _P99_FROM: Final = 100
@@ -32,6 +30,8 @@ class Subject:
     run: Callable[[], dict[str, float]]
     note: str = ""  # e.g. that weights are random
     multiply_adds: int | None = None  # None: not counted
+    least_runs: int = 10  # however slow it is
+    warm_up: int = 3  # runs that do not count
 
 
 @dataclass(slots=True)
@@ -95,11 +95,11 @@ def time_in_turn(
 
 def _warmed_up(subject: Subject, n: int) -> int:
     """How often a subject can run."""
-    for _ in range(_WARM_UP):
+    for _ in range(subject.warm_up):
         start = time.perf_counter()
         subject.run()
         seconds = time.perf_counter() - start
-    return min(n, max(_LEAST_RUNS, int(_BUDGET_S / seconds)))
+    return min(n, max(subject.least_runs, int(_BUDGET_S / seconds)))
 
 
 def _share(n: int, turn: int) -> int:

@@ -1,5 +1,6 @@
 """The runner: a row for whatever happens, the same figures whoever works, on from where it was."""
 
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -153,3 +154,17 @@ def test_the_report_has_both_tables(
     assert (asked.out / "figures" / "synthetic_curves.png").stat().st_size > 10_000
     page = (asked.out / "report.html").read_text()
     assert "<td><code>truth</code></td><td>3</td><td>1</td><td>0.00</td>" in page
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra `ray`")
+def test_a_ray_cluster_gives_the_same_figures(done: tuple[BenchSettings, BenchRun], tmp_path: Path):
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        run = run_bench(settings(tmp_path, jobs=2, ray_address="auto"))
+    finally:
+        ray.shutdown()
+    assert sorted(map(str, accuracy(run))) == sorted(map(str, accuracy(done[1])))
