@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engine.errors import ProviderError
 
-__all__ = ["fold_norms", "write_graph"]
+__all__ = ["fold_norms", "strip_traces", "write_graph"]
 
 _OPSET = 18
 
@@ -52,9 +52,17 @@ def write_graph(
         )
     model = onnx.load(path)
     _rename_outputs(model.graph, outputs)
+    strip_traces(model)
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     onnx.save(model, path)
+
+
+def strip_traces(model: Any) -> None:  # noqa: ANN401
+    """Take out, in place, where in whose source files each node was written."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
 
 
 def _rename_outputs(graph: Any, outputs: tuple[str, ...]) -> None:  # noqa: ANN401
