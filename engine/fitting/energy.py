@@ -93,6 +93,7 @@ class Energy:
         self.mouth_gaps = self._gaps(MOUTH_GAPS) if settings.w_lmks_mouth > 0 else None
         self._mirror = _mirror_columns(head)
         self.visible: Visible | None = None
+        self.spilt_px = torch.zeros(0)
 
     def _patch(self, faces_idx: I32, bary: F32, px: Tensor) -> tuple[Patch, Tensor]:
         """The points on kept triangles, and which these are."""
@@ -116,7 +117,7 @@ class Energy:
 
     def _dense(self, uv: Correspondences | None) -> Marks:
         if uv is not None:
-            patch, rows = self._patch(uv.faces_idx, uv.bary.cpu().numpy(), uv.px)
+            patch, rows = self._patch(uv.faces_idx, uv.bary, uv.px)
             return Marks(patch, uv.weight[rows])
         model = self.head.model
         known = np.isin(model.mediapipe_idx, DENSE_POINTS)
@@ -136,7 +137,6 @@ class Energy:
     def see(self, visible: Visible) -> None:
         """Take over what a rendering showed."""
         self.visible = visible
-        self.spilt_px = torch.zeros(0)
         if self.seen.away is not None:
             self.spilt_px = sampled(self.seen.away, visible.spilt.pixels)[:, 0].clamp_min(1.0)
 

@@ -40,7 +40,7 @@ class Correspondences(NamedTuple):
     px: Tensor  # (N, 2)
     weight: Tensor  # (N,) mean 1
     faces_idx: I32  # (N,) rows of the model's triangles
-    bary: Tensor  # (N, 3)
+    bary: F32  # (N, 3) weights of their corners, sum 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

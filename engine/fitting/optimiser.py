@@ -9,7 +9,7 @@ from engine.fitting.curve import CurvePoint, OnProgress, OptimisedFit
 from engine.fitting.energy import Energy
 from engine.fitting.gauss_newton import minimise_gauss_newton
 from engine.fitting.linear_head import HeadLinearizer
-from engine.fitting.observed import observe
+from engine.fitting.observed import Correspondences, observe
 from engine.fitting.placing import neutral_start, place, place_at_once
 from engine.fitting.settings import FitSettings
 from engine.fitting.state import HeadState, params_from, state_from
@@ -41,6 +41,7 @@ class Optimiser:
         *,
         start: FlameParams | None = None,
         before: FlameParams | None = None,
+        uv: Correspondences | None = None,
         on_progress: OnProgress = lambda point, n: True,
     ) -> OptimisedFit:
         """Fit one frame.
@@ -50,13 +51,14 @@ class Optimiser:
             start: where to begin, whose shape is believed somewhat; None: the mean head, frontal.
             before: of the frame before, of the same person: its shape is kept, and what changes
                 from it costs.
+            uv: on the map, from a network of surface coordinates; None: MediaPipe's points.
         Raises:
             CaptureError: if the map shows no face, has no normals or values that are not finite.
             ModelContractError: if start or before belong to another head model.
         """
         began = time.perf_counter()
         device = self.settings.device
-        seen = observe(crop, camera, normals, device)
+        seen = observe(crop, camera, normals, device, uv=uv)
         first = before or start or neutral_start(self.model, seen)
         state = state_from(self.model, first, device)
         known = state if before is None and start is not None else None

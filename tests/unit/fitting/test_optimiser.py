@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from engine.errors import CaptureError, ModelContractError
 from engine.fitting.curve import CurvePoint
+from engine.fitting.observed import Correspondences
 from engine.fitting.optimiser import Optimiser
 from engine.fitting.oracle import OracleFitter
 from engine.fitting.settings import FitSettings
@@ -152,3 +154,23 @@ def test_the_oracle_refuses_what_is_no_mesh(openhead: HeadModel) -> None:
         oracle.fit_surface(np.full((4, 3), np.nan), np.zeros((1, 3), np.int32), np.zeros((68, 3)))
     with pytest.raises(CaptureError, match="no faces"):
         oracle.fit_surface(np.zeros((4, 3)), np.zeros((0, 3), np.int32), np.zeros((68, 3)))
+
+
+def test_correspondences_take_the_place_of_mediapipes_points(
+    openhead: HeadModel, quick: Optimiser, faces: list[Face]
+) -> None:
+    """Points where the head really is pull it there; the same ones 5 px aside do not fit."""
+    face, points = faces[0], openhead.mediapipe
+    A = face.normals.crop_from_frame
+    px = face.landmarks[openhead.mediapipe_idx] @ A[:, :2].T + A[:, 2]
+    fits = []
+    for aside in (0.0, 5.0):
+        uv = Correspondences(
+            torch.tensor(px + aside, dtype=torch.float32),
+            torch.ones(len(px)),
+            points.faces_idx,
+            points.bary,
+        )
+        fits.append(quick.fit(crop_of(face), face.camera, face.normals, uv=uv))
+    assert turn_between_deg(fits[0].params, face.params) < 2.0
+    assert fits[1].terms["uv"] > 3 * fits[0].terms["uv"]
