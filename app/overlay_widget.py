@@ -17,7 +17,7 @@ from app.qt import (
     QWidget,
 )
 from app.qt_gl import attach
-from app.qt_screen import QtScreen
+from app.qt_screen import QtScreen, size_px
 from app.theme import CANVAS_RGB
 from app.view import View
 from engine.recording.shot import Stand
@@ -175,8 +175,7 @@ class OverlayWidget(QOpenGLWidget):
             return
         if self._renderer is None and self._make_renderer is not None:
             self._renderer = self._make_renderer(self._ctx)
-        ratio = self.devicePixelRatioF()
-        size = (max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+        size = size_px(self)
         has_picture = self._draw_picture(size)
         screen = self._screen.of(self._ctx, self.defaultFramebufferObject(), size)
         screen.use()

@@ -2,7 +2,15 @@
 
 import moderngl
 
-__all__ = ["QtScreen"]
+from app.qt import QOpenGLWidget
+
+__all__ = ["QtScreen", "size_px"]
+
+
+def size_px(widget: QOpenGLWidget) -> tuple[int, int]:
+    """Width and height of what a widget draws, in the display's own pixels."""
+    ratio = widget.devicePixelRatioF()
+    return max(1, round(widget.width() * ratio)), max(1, round(widget.height() * ratio))
 
 
 class QtScreen:

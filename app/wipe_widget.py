@@ -11,7 +11,7 @@ import moderngl
 from app.overlay_widget import letterbox
 from app.qt import QMouseEvent, QOpenGLWidget, QSize, Qt, QWidget, pyqtSignal
 from app.qt_gl import attach
-from app.qt_screen import QtScreen
+from app.qt_screen import QtScreen, size_px
 from app.theme import CANVAS_RGB
 from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
 from engine.render.renderer import MeshRenderer, RenderMode
@@ -125,14 +125,13 @@ class WipeWidget(QOpenGLWidget):
             for renderer, side in zip(self._renderers, self._sides, strict=True):
                 self._draw(renderer, self._image, side)
             self._stale = False
-        ratio = self.devicePixelRatioF()
-        size = (max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+        size = size_px(self)
         screen = self._screen.of(self._ctx, self.defaultFramebufferObject(), size)
         screen.use()
         self._ctx.scissor = None
         screen.clear(*CANVAS_RGB, 1.0, viewport=(0, 0, *size))
         if self._image is not None:
-            self._show(screen, letterbox(size, self._renderers[0].texture.size), ratio)
+            self._show(screen, letterbox(size, self._renderers[0].texture.size))
             self.n_painted += 1
 
     def _draw(self, renderer: MeshRenderer, image: U8, side: WipeSide) -> None:
@@ -141,15 +140,14 @@ class WipeWidget(QOpenGLWidget):
             renderer, image, side.faces, mode=self.mode, opacity=opacity, colours=side.colours
         )
 
-    def _show(
-        self, screen: moderngl.Framebuffer, place: tuple[int, int, int, int], ratio: float
-    ) -> None:
+    def _show(self, screen: moderngl.Framebuffer, place: tuple[int, int, int, int]) -> None:
         """Both halves and the line. place: of the picture; x, y, width, height px."""
         x, y, width, height = place
         left = round(self.split * width)
         parts = ((x, y, left, height), (x + left, y, width - left, height))
         for renderer, part in zip(self._renderers, parts, strict=True):
             renderer.blit_to(screen, place, mirrored=self.mirrored, scissor=part)
+        ratio = self.devicePixelRatioF()
         line = max(1, round(_LINE_PX * ratio))
         grip = [round(side * ratio) for side in _GRIP_PX]
         middle, centre = x + left, y + height // 2
