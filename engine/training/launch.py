@@ -103,6 +103,9 @@ def launch(
         threads: of each process on the CPU; None: one for each core.
     Raises: ProviderError: if Fabric is needed and missing, or the devices are not there.
     """
+    # Gaussians' tails are subnormal numbers, which CPUs multiply a hundred times as slowly; threads
+    # inherit this from the one that starts them.
+    torch.set_flush_denormal(True)
     if threads is not None:
         torch.set_num_threads(threads)
     if devices == 1 and accelerator == "cpu" and strategy == "auto":
