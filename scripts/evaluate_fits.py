@@ -4,10 +4,11 @@ python scripts/evaluate_fits.py DATA --out eval [--methods landmarks,n2fnet,n2fn
     [--network baseline=baseline.onnx ...]
 
 DATA has val-*.tar of `n2f synth --split val`; samples of the head model count. Normals are
-predicted, unless --true-normals is given. Distances are over the face after rigid alignment, both
-directions (chamfer distance, CD), mm; angles are of the head's rotation. OUT/fits.csv has a row for
-each sample and method, OUT/fits.md the table, OUT/fits.json the figures with the networks' hashes.
-Networks named with --network are measured without refinement, as `n2fnet` is.
+predicted, unless --true-normals is given. Distances are over the face, both directions (chamfer
+distance, CD), mm, after rigid alignment and, as one picture hardly shows how large a head is, also
+with the size aligned; angles are of the head's rotation. OUT/fits.csv has a row for each sample and
+method, OUT/fits.md the table, OUT/fits.json the figures with the networks' hashes. Networks named
+with --network are measured without refinement, as `n2fnet` is.
 """
 
 import argparse
@@ -42,12 +43,15 @@ from engine.synth.shards import read_shard
 from engine.timing import StageClock
 from engine.types import FaceCrop, NormalMap
 
-COLUMNS = ("method", "sample", "cd_mm", "vertex_mm", "rotation_deg", "rms", "quality", "ms")
+COLUMNS = (
+    "method", "sample", "cd_mm", "cd_sized_mm", "vertex_mm", "rotation_deg", "rms", "quality", "ms"
+)  # fmt: skip
 REPORT_HEAD = """# Methods in figures
 
 Written by `scripts/evaluate_fits.py`; [training.md](training.md) tells what was done. CD: chamfer
-distance over the face after rigid alignment, the mean of both directions. Times are of the method
-alone, on the CPU, without MediaPipe and normals.
+distance over the face after rigid alignment, the mean of both directions; CD sized: with the size
+aligned as well, which one picture hardly shows. Times are of the method alone, on the CPU, without
+MediaPipe and normals.
 """
 _WHOLE = np.eye(3)[:2]
 
@@ -85,7 +89,8 @@ def measure(
     """A row for each sample and method."""
     choice = choose_normals(options.normals)
     estimator = NormalEstimator(choice.path) if choice.path is not None else None
-    distance, head = FaceDistance(model), PosedHead(model)
+    distance, sized = FaceDistance(model), FaceDistance(model, scaled=True)
+    head = PosedHead(model)
     followers: dict[str, FaceFollower] = {}
     for name in names:
         maker = Followers(model, options.n2fnet, tracking=False)
@@ -106,9 +111,11 @@ def measure(
             start = time.perf_counter()
             fit = follower.fit(FaceSight(crop, sample.camera, seen), StageClock())
             ms = 1e3 * (time.perf_counter() - start)
-            cd, vertex = distance(head.vertices(fit.params), truth)
+            found = head.vertices(fit.params)
+            cd, vertex = distance(found, truth)
             turn = Rotation.from_matrix(fit.params.R @ sample.params.R.T).magnitude()
-            values = (name, number, cd, vertex, np.degrees(turn), fit.rms, fit.quality, ms)
+            errors = (cd, sized(found, truth)[0], vertex, np.degrees(turn))
+            values = (name, number, *errors, fit.rms, fit.quality, ms)
             rows.append(dict(zip(COLUMNS, values, strict=True)))
         if number % 50 == 49:
             sys.stderr.write(f"{number + 1} samples\n")
@@ -118,12 +125,15 @@ def measure(
 def figures(rows: list[dict[str, object]], name: str) -> dict[str, float]:
     """Of one method."""
     own = [row for row in rows if row["method"] == name]
-    cd, turn, ms = (np.array([r[c] for r in own]) for c in ("cd_mm", "rotation_deg", "ms"))
+    cd, sized, turn, ms = (
+        np.array([r[c] for r in own]) for c in ("cd_mm", "cd_sized_mm", "rotation_deg", "ms")
+    )
     return {
         "n": len(own),
         "cd_mean_mm": float(cd.mean()),
         "cd_median_mm": float(np.median(cd)),
         "cd_p95_mm": float(np.percentile(cd, 95)),
+        "cd_sized_mean_mm": float(sized.mean()),
         "rotation_median_deg": float(np.median(turn)),
         "rotation_mean_deg": float(turn.mean()),
         "ms_p50": float(np.median(ms)),
@@ -135,13 +145,15 @@ def table(all_figures: dict[str, dict[str, float]], note: str) -> str:
     lines = [
         note,
         "",
-        "| method | n | CD mm mean | median | 95 % under | rotation ° median | mean | ms p50 |",
-        "|---|---|---|---|---|---|---|---|",
+        "| method | n | CD mm mean | median | 95 % under | CD sized mm mean "
+        "| rotation ° median | mean | ms p50 |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, f in all_figures.items():
         lines.append(
             f"| `{name}` | {f['n']} | {f['cd_mean_mm']:.3f} | {f['cd_median_mm']:.3f} "
-            f"| {f['cd_p95_mm']:.2f} | {f['rotation_median_deg']:.2f} "
+            f"| {f['cd_p95_mm']:.2f} | {f['cd_sized_mean_mm']:.3f} "
+            f"| {f['rotation_median_deg']:.2f} "
             f"| {f['rotation_mean_deg']:.2f} | {f['ms_p50']:.1f} |"
         )
     return "\n".join(lines) + "\n"
