@@ -1,17 +1,16 @@
 #version 330 core
-// A head: skin, eyes, teeth, gums, sockets. In: head frame. Out: light; head normal and class; depth.
+// Lights what synth_surface.frag has left of a head: skin, eyes, teeth, gums, sockets. In: head frame.
+// Out: light; head normal and class; depth.
 
 #include "include/noise.glsl"
 #include "include/synth_light.glsl"
 
-centroid in vec3 v_position;
-centroid in vec3 v_normal;
-centroid in vec2 v_uv;
-centroid in vec3 v_occlusion;
-centroid in vec3 v_shadow;
-in float v_depth;
-flat in float v_kind;
-
+uniform sampler2D u_position_kind; // this and the next three: from synth_surface.frag
+uniform sampler2D u_normal_footprint;
+uniform sampler2D u_occlusion_u;
+uniform sampler2D u_shadow_v;
+uniform mat4 u_view_from_head;
+uniform vec3 u_depth_axis; // view frame: the direction in which depth grows
 uniform sampler2DArray u_skins; // log albedo less its median, 0..1 for +-u_max_detail
 uniform float u_max_detail;
 uniform sampler2D u_masks_a; // lips, lids, brows, beard
@@ -47,9 +46,24 @@ layout(location = 0) out vec4 out_light;
 layout(location = 1) out vec4 out_normal_class;
 layout(location = 2) out float out_depth;
 
+vec3 position;
+vec2 uv;
+float footprint; // log2 of the texture coordinates that a pixel covers
+vec3 occlusion;
+vec3 shadow;
+
+// A texture as it would look on the mesh itself: pixels beside each other may be far apart on it.
+float level_of(ivec2 size) {
+    return footprint + log2(float(max(size.x, size.y)));
+}
+
+vec4 seen(sampler2D image) {
+    return textureLod(image, uv, level_of(textureSize(image, 0)));
+}
+
 vec3 skin_albedo(vec4 a, vec4 b) {
-    vec3 p = v_position + u_noise_offset;
-    vec3 detail = u_max_detail * (2.0 * texture(u_skins, vec3(v_uv, u_skin_layer)).rgb - 1.0);
+    vec3 p = position + u_noise_offset;
+    vec3 detail = u_max_detail * (2.0 * textureLod(u_skins, vec3(uv, u_skin_layer), level_of(textureSize(u_skins, 0).xy)).rgb - 1.0);
     vec3 log_albedo = u_tone + u_detail * detail;
     vec2 blotches = u_blotches * (noise4(p * 65.0).xy - 0.5);
     log_albedo += u_melanin * blotches.x + u_haemoglobin * blotches.y;
@@ -68,22 +82,22 @@ vec3 skin_albedo(vec4 a, vec4 b) {
 }
 
 vec3 bumped(vec3 n) {
-    vec3 p = v_position + u_noise_offset;
+    vec3 p = position + u_noise_offset;
     return normalize(n + u_bump * (2.0 * noise4(p * u_grain).xyz - 1.0));
 }
 
 vec3 skin_light(vec3 n, vec3 to_eye) {
-    vec4 a = texture(u_masks_a, v_uv), b = texture(u_masks_b, v_uv);
+    vec4 a = seen(u_masks_a), b = seen(u_masks_b);
     vec3 bump = bumped(n);
-    vec3 light = skin_albedo(a, b) * matt_light(bump, v_occlusion, v_shadow, u_wrap);
+    vec3 light = skin_albedo(a, b) * matt_light(bump, occlusion, shadow, u_wrap);
     float reflectance = mix(u_gloss.x, u_gloss.y, a.r);
-    return light + reflectance * gloss_light(bump, to_eye, u_gloss.z, v_occlusion, v_shadow);
+    return light + reflectance * gloss_light(bump, to_eye, u_gloss.z, occlusion, shadow);
 }
 
 vec3 eye_light(vec3 n, vec3 to_eye) {
-    bool is_left = v_position.x > 0.0;
-    vec3 d = normalize(is_left ? u_left_eye_from_head * (v_position - u_eye_centre[0])
-                               : u_right_eye_from_head * (v_position - u_eye_centre[1]));
+    bool is_left = position.x > 0.0;
+    vec3 d = normalize(is_left ? u_left_eye_from_head * (position - u_eye_centre[0])
+                               : u_right_eye_from_head * (position - u_eye_centre[1]));
     float angle = acos(clamp(d.z, -1.0, 1.0));
     float turn = atan(d.y, d.x);
     float fibres = noise4(vec3(turn * 9.0, angle * 14.0, 3.0) + u_noise_offset).x;
@@ -94,10 +108,10 @@ vec3 eye_light(vec3 n, vec3 to_eye) {
     float veins = smoothstep(0.55, 0.8, noise4(d * 22.0 + u_noise_offset).y) * abs(d.x);
     vec3 white = u_sclera.rgb * (1.0 - u_sclera.a * vec3(0.1, 0.6, 0.6) * (0.3 + veins));
     vec3 albedo = mix(iris, white, smoothstep(u_iris.y - 0.02, u_iris.y + 0.03, angle));
-    vec3 light = albedo * matt_light(n, v_occlusion, v_shadow, vec3(0.35));
-    light += 0.03 * gloss_light(n, to_eye, 400.0, v_occlusion, v_shadow);
+    vec3 light = albedo * matt_light(n, occlusion, shadow, vec3(0.35));
+    light += 0.03 * gloss_light(n, to_eye, 400.0, occlusion, shadow);
     float glint = pow(max(dot(n, normalize(u_catch_light.xyz + to_eye)), 0.0), 900.0);
-    return light + u_catch_light.a * smoothstep(0.3, 0.9, glint) * v_occlusion;
+    return light + u_catch_light.a * smoothstep(0.3, 0.9, glint) * occlusion;
 }
 
 vec3 part_light(int part, vec3 n, vec3 to_eye) {
@@ -106,15 +120,26 @@ vec3 part_light(int part, vec3 n, vec3 to_eye) {
     vec3 albedo = part == 2 ? u_teeth_colour : u_gum_colour;
     float wet = part == 4 ? 0.0 : 0.03;
     if (part == 4) albedo *= 0.25;
-    vec3 light = albedo * matt_light(n, v_occlusion, v_shadow, vec3(0.2));
-    return light + wet * gloss_light(n, to_eye, 90.0, v_occlusion, v_shadow);
+    vec3 light = albedo * matt_light(n, occlusion, shadow, vec3(0.2));
+    return light + wet * gloss_light(n, to_eye, 90.0, occlusion, shadow);
 }
 
 void main() {
-    vec3 n = normalize(v_normal);
-    vec3 to_eye = normalize(u_eye_position - v_position);
-    int part = int(v_kind) / 16;
+    ivec2 at = ivec2(gl_FragCoord.xy);
+    vec4 position_kind = texelFetch(u_position_kind, at, 0);
+    float kind = position_kind.w;
+    vec4 normal_footprint = texelFetch(u_normal_footprint, at, 0);
+    vec4 occlusion_u = texelFetch(u_occlusion_u, at, 0);
+    vec4 shadow_v = texelFetch(u_shadow_v, at, 0);
+    position = position_kind.xyz;
+    uv = vec2(occlusion_u.w, shadow_v.w);
+    footprint = normal_footprint.w;
+    occlusion = occlusion_u.xyz;
+    shadow = shadow_v.xyz;
+    vec3 n = normalize(normal_footprint.xyz);
+    vec3 to_eye = normalize(u_eye_position - position);
+    int part = int(kind) / 16;
     out_light = vec4(part_light(part, n, to_eye), 1.0);
-    out_normal_class = vec4(n, v_kind - 16.0 * float(part));
-    out_depth = v_depth;
+    out_normal_class = vec4(n, kind - 16.0 * float(part));
+    out_depth = dot((u_view_from_head * vec4(position, 1.0)).xyz, u_depth_axis);
 }

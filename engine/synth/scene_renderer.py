@@ -31,6 +31,8 @@ _SH_CONSTANTS = (
 )
 _ALL, _NOTHING = (True,) * 4, (False,) * 4
 _NOISE_CELLS = 32
+_SURFACE = ("u_position_kind", "u_normal_footprint", "u_occlusion_u", "u_shadow_v")
+_SURFACE_UNIT = 5  # the first of theirs; those before have skins, masks, strands and noise
 _MAX_DETAIL = 3.2  # of a skin's log albedo, either way from its median
 _MASKS = (("lips", "lids", "brows", "beard"), ("cheeks", "nose", "scalp"))
 
@@ -72,8 +74,9 @@ class SceneRenderer:
         activate(ctx)
         self._programs = {
             name: load_program(ctx, "synth.vert", f"synth_{name}.frag")
-            for name in ("head", "hair", "prop")
+            for name in ("surface", "hair", "prop")
         }
+        self._programs["head"] = load_program(ctx, "synth_screen.vert", "synth_head.frag")
         self._meshes = {name: _head_mesh(ctx, head) for name, head in pack.heads.items()}
         self._worn: dict[tuple[str, str], tuple[SceneMesh, VertexNormals]] = {}
         self._strands: dict[str, tuple[moderngl.Texture, float]] = {}
@@ -84,7 +87,11 @@ class SceneRenderer:
         size = (WINDOW_PX, WINDOW_PX)
         textures = [ctx.texture(size, 4, dtype="f4"), ctx.texture(size, 4, dtype="f4"),
                     ctx.texture(size, 1, dtype="f4")]  # fmt: skip
-        self._target = ctx.framebuffer(textures, ctx.depth_renderbuffer(size))
+        depth = ctx.depth_renderbuffer(size)
+        self._target = ctx.framebuffer(textures, depth)
+        self._surface = [ctx.texture(size, 4, dtype="f4") for _ in _SURFACE]
+        self._surface_target = ctx.framebuffer(self._surface, depth)
+        self._screen = ctx.vertex_array(self._programs["head"].gl, [])
 
     def draw(
         self,
@@ -108,15 +115,7 @@ class SceneRenderer:
         self._place(placement, rig)
         self._begin()
         body = _Lit(vertices, *lit)
-        self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        self._programs["head"].set(look)
-        self._skins.use(0)
-        for unit, texture in enumerate(self._masks, start=1):
-            texture.use(unit)
-        self._meshes[head.name].draw(
-            self._programs["head"], body.vertices, body.normals, body.occlusion, body.shadow
-        )
-        self._ctx.enable_only(moderngl.DEPTH_TEST)
+        self._draw_head(head, body, look)
         offset = np.asarray(look["u_noise_offset"])
         for item in (w for w in worn if w.attachment.kind == "hair"):
             self._draw_worn(head, body, item, offset, solid=True)
@@ -133,24 +132,50 @@ class SceneRenderer:
         self._colour_only(on=False)
         return self._read()
 
+    def _draw_head(self, head: SynthHead, body: _Lit, look: Mapping[str, Any]) -> None:
+        """Find what is seen of it, then light each pixel once."""
+        self._surface_target.use()
+        self._surface_target.clear()  # depth, too, which the target shares
+        self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._meshes[head.name].draw(
+            self._programs["surface"], body.vertices, body.normals, body.occlusion, body.shadow
+        )
+        self._target.use()
+        self._ctx.enable_only(moderngl.DEPTH_TEST)
+        self._ctx.depth_func, self._target.depth_mask = ">", False
+        self._programs["head"].set(look)
+        self._skins.use(0)
+        for unit, texture in enumerate(self._masks, start=1):
+            texture.use(unit)
+        for unit, texture in enumerate(self._surface, start=_SURFACE_UNIT):
+            texture.use(unit)
+        self._screen.render(moderngl.TRIANGLES, vertices=3)
+        self._ctx.depth_func, self._target.depth_mask = "<", True
+
     def _place(self, placement: Placement, rig: LightRig) -> None:
-        matrices = {
+        seen = {
             "u_view_from_head": view_from_model(placement.R, placement.t),
-            "u_clip_from_view": clip_from_view(placement.camera, _NEAR, _FAR),
             "u_depth_axis": (0.0, 0.0, -1.0),
+        }
+        projection = {"u_clip_from_view": clip_from_view(placement.camera, _NEAR, _FAR)}
+        light = {
             "u_sh": COSINE_LOBE[:, None] / np.pi * rig.sh,
             "u_sh_constants": _SH_CONSTANTS,
             "u_n_lamps": int(rig.lamp_colours.any(axis=1).sum()),
             "u_lamp_direction": rig.lamp_directions,
             "u_lamp_colour": rig.lamp_colours,
             "u_eye_position": -placement.R.T @ placement.t,
+            "u_noise": 4,
+            "u_noise_cells": float(_NOISE_CELLS),
         }
         self._noise.use(4)
-        for program in self._programs.values():
-            program.set(matrices | {"u_noise": 4, "u_noise_cells": float(_NOISE_CELLS)})
+        for name, program in self._programs.items():
+            program.set(
+                seen | (projection if name != "head" else {}) | (light if name != "surface" else {})
+            )
         self._programs["head"].set({
             "u_skins": 0, "u_masks_a": 1, "u_masks_b": 2, "u_max_detail": _MAX_DETAIL,
-        })  # fmt: skip
+        } | {name: _SURFACE_UNIT + k for k, name in enumerate(_SURFACE)})  # fmt: skip
         self._programs["hair"].set({"u_strands": 3, "u_luminance": _LUMINANCE})
 
     def _begin(self) -> None:
@@ -265,6 +290,10 @@ class SceneRenderer:
             texture.release()
         for program in self._programs.values():
             program.release()
+        self._screen.release()
+        self._surface_target.release()
+        for texture in self._surface:
+            texture.release()
         self._target.release()
 
 
