@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from engine.errors import AssetError, ModelContractError
 from engine.flame.model import HeadModel
-from engine.frames import crop_camera
+from engine.frames import crop_camera, view_from_crop
 from engine.stages.crop_picture import resized_crop
 from engine.stages.onnx_session import OnnxSession
 from engine.stages.refine_start import RefineStart
 from engine.stages.weak_perspective import CropPose, face_anchor, pose_in_view
-from engine.types import F32, F64, Camera, FaceCrop, FlameParams, NormalMap
+from engine.types import F32, Camera, FaceCrop, FlameParams, NormalMap
 
 __all__ = ["KIND", "FlameRegressor", "Regressed"]
 
@@ -27,8 +27,8 @@ KIND: Final = "n2fnet parameter network"
 """What the files of this stage call themselves."""
 
 _GROUPS = ("shape", "expr", "jaw", "eyelids", "neck", "rotation", "camera")
-_INPUTS = {"head", "mask", "confidence", "image"}
-"""What networks may look at here; view normals would be in another frame than they learned."""
+_INPUTS = {"head", "view", "mask", "confidence", "image"}
+"""What networks may look at."""
 
 # Networks are surer of themselves than they are right on pictures unlike those they learned from.
 _LEAST_COEFFICIENT_STD = 0.22
@@ -105,7 +105,8 @@ class FlameRegressor:
         if self.needs_normals:
             if normals is None:
                 raise ValueError(f"{self.session.path.name} looks at normals, but there are none")
-            feeds, map_from_frame = _normal_feeds(normals, tuple(self.session.inputs), size)
+            feeds = _normal_feeds(normals, camera, tuple(self.session.inputs), size)
+            map_from_frame = normals.crop_from_frame
             seen_by = crop_camera(camera, map_from_frame, len(normals.mask))
         else:
             image, map_from_frame = resized_crop(crop, size)
@@ -134,9 +135,9 @@ class FlameRegressor:
 
 
 def _normal_feeds(
-    normals: NormalMap, names: tuple[str, ...], size: int
-) -> tuple[dict[str, npt.NDArray[Any]], F64]:
-    """The maps that a network takes, and where frame pixels are in them."""
+    normals: NormalMap, camera: Camera, names: tuple[str, ...], size: int
+) -> dict[str, npt.NDArray[Any]]:
+    """The maps that a network takes; view normals turned into the crop-view frame it learned."""
     feeds: dict[str, npt.NDArray[Any]] = {}
     for name in names:
         values: F32 | None = getattr(normals, name)
@@ -145,10 +146,13 @@ def _normal_feeds(
                 f"the normal network gives no normals in the {name} frame, which N2FNet needs; "
                 "choose another one with --normals, or --method landmarks"
             )
+        if name == "view":
+            turn = view_from_crop(camera, normals.crop_from_frame, len(values))
+            values = values @ turn.astype(np.float32)  # rows: the inverse rotation
         if len(values) != size:
             values = cv2.resize(values, (size, size), interpolation=cv2.INTER_AREA)
         feeds[name] = values[None]
-    return feeds, normals.crop_from_frame
+    return feeds
 
 
 def _check(session: OnnxSession, model: HeadModel) -> None:

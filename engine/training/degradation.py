@@ -33,6 +33,7 @@ class Degradation:
     field_px: tuple[float, float] = (12.0, 48.0)  # its correlation lengths, at 256 px
     grazing_factor: float = 1.5  # how much larger it is where the surface is seen from the side
     frame_deg: float = 4.0  # largest turn of a whole map
+    view_deg: float = 8.0  # largest turn of view normals against head normals
     noise_deg: tuple[float, float] = (1.0, 3.0)
     most_mask_px: float = 6.0  # the mask's edge moves by, at 256 px
     hair_share: float = 0.5  # of maps whose forehead or cheek is covered
@@ -48,6 +49,7 @@ class Degradation:
             most_shrinkage=s * self.most_shrinkage,
             field_deg=s * self.field_deg,
             frame_deg=s * self.frame_deg,
+            view_deg=s * self.view_deg,
             noise_deg=(s * self.noise_deg[0], s * self.noise_deg[1]),
             most_mask_px=s * self.most_mask_px,
             hair_share=s * self.hair_share,
@@ -67,6 +69,7 @@ def degraded(batch: N2FBatch, how: Degradation, random: torch.Generator) -> N2FB
     head, leak = wrongly_filled(head, covered, how.fill_share, random)
     mask = torch.maximum(mask, leak * batch.mask)
     view = torch.einsum("bij,bjyx->biyx", batch.R, head)
+    view = frame_turned(view, how.view_deg, random)
     return replace(batch, head=head, view=view, mask=mask, confidence=torch.ones_like(mask))
 
 

@@ -8,8 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from engine.errors import AssetError, ModelContractError
-from engine.frames import camera_from_focal, crop_camera, project
-from engine.stages.flame_regressor import FlameRegressor
+from engine.frames import camera_from_focal, crop_camera, project, view_from_crop
+from engine.stages.flame_regressor import FlameRegressor, _normal_feeds
 from engine.stages.weak_perspective import crop_pose, face_anchor
 from engine.types import FaceCrop, NormalMap
 from tests.bumpy_head import bumpy_head
@@ -49,6 +49,16 @@ def test_the_answer_is_turned_from_the_crops_frame_into_the_cameras(tmp_path: Pa
     np.testing.assert_allclose(found.params.t, t, atol=1e-5)
     np.testing.assert_allclose(found.params.shape, shape, atol=1e-6)
     assert found.params.model_id == HEAD.model_id
+
+
+def test_view_normals_go_back_into_the_crop_view_frame_that_networks_learn():
+    crop_from_frame = np.array([[0.3, 0.1, -20.0], [-0.1, 0.3, 60.0]])  # far off the axis
+    turn = view_from_crop(CAMERA, crop_from_frame, 32).astype(np.float32)
+    learned = np.random.default_rng(0).normal(0, 1, (32, 32, 3)).astype(np.float32)
+    maps = replace(maps_at(crop_from_frame), view=learned @ turn.T)  # as NormalEstimator turns it
+    feeds = _normal_feeds(maps, CAMERA, ("head", "view"), 32)
+    np.testing.assert_allclose(feeds["view"][0], learned, atol=1e-5)
+    np.testing.assert_array_equal(feeds["head"][0], maps.head)
 
 
 def test_a_network_of_pictures_sees_the_same_place_in_a_crop_of_another_size(tmp_path: Path):

@@ -133,7 +133,18 @@ def test_a_seed_gives_the_same_errors():
 
 def test_the_view_turns_with_the_head():
     batch = made_batch(bumpy_head(level=2), 2)
-    how = replace(Degradation(), blob_share=1.0)
+    how = replace(Degradation(), blob_share=1.0, view_deg=0.0)
     found = degraded(batch, how, torch.Generator().manual_seed(0))
     wanted = torch.einsum("bij,bjyx->biyx", batch.R, found.head)
     assert torch.allclose(found.view, wanted)
+
+
+def test_view_normals_are_turned_against_head_normals_by_up_to_their_limit(random):
+    only = replace(Degradation().scaled(0.0), view_deg=8.0)
+    batch = made_batch(bumpy_head(), N, SIZE)
+    found = degraded(batch, only, random)
+    expected = torch.einsum("bij,bjyx->biyx", batch.R, found.head)
+    there = found.head.square().sum(1) > 0.9
+    off = angles_deg(functional.normalize(found.view, dim=1), functional.normalize(expected, dim=1))
+    assert float(off[there].max()) <= 8.0 + 0.1
+    assert 2.0 < float(off[there].mean()) < 4.5  # turns about an axis spare what lies along it

@@ -202,11 +202,20 @@ def test_shares_become_whole_numbers_that_add_up():
 
 
 def test_the_programs_configurations_can_be_read():
-    assert config_names() == ["baseline", "drawn", "finetuned", "noseg", "rgb", "two-stage"]
+    names = ["baseline", "both-frames", "drawn", "finetuned", "noseg", "rgb", "two-stage"]
+    assert config_names() == names
     all_settings = {name: read_n2f_settings(name) for name in config_names()}
     assert all(settings.name == name for name, settings in all_settings.items())
     # A fair ablation: equal steps.
-    assert len({all_settings[k].steps for k in ("baseline", "two-stage", "noseg", "rgb")}) == 1
+    assert (
+        len(
+            {
+                all_settings[k].steps
+                for k in ("baseline", "two-stage", "both-frames", "noseg", "rgb")
+            }
+        )
+        == 1
+    )
 
 
 def test_wrong_settings_are_named(tmp_path: Path):
