@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import moderngl
 
+from app.commands import Commands
 from app.mailbox import Mailbox
-from app.main_window import Commands, MainWindow
+from app.main_window import MainWindow
 from app.method_menu import Methods
 from app.persons import Persons
 from app.qt import (

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from engine.errors import CaptureError
-from engine.io.live import Device, LiveReader
-from engine.types import U8, Frame
+from engine.io.live import Device, LiveReader, LiveSource
+from engine.types import U8
 
 _QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 _before = {name: os.environ.get(name) for name in _QT_VARIABLES}
@@ -44,11 +44,8 @@ class CameraInfo:
     path: str  # device file; empty where the system has none
 
 
-class CameraSource:
+class CameraSource(LiveSource):
     """A webcam as a `Source`: always the newest picture, older ones are dropped and counted."""
-
-    is_live = True
-    n_frames: int | None = None
 
     def __init__(
         self,
@@ -72,30 +69,7 @@ class CameraSource:
         """
         self.name = f"webcam:{index}"
         opener = open_device or (lambda: _CvCamera(index, width, height, fps))
-        self._reader = LiveReader(self.name, opener, timeout_s=timeout_s)
-        self._reader.wait_open()
-
-    @property
-    def n_dropped(self) -> int:
-        """Pictures that nobody read in time."""
-        return self._reader.n_dropped
-
-    @property
-    def measured_fps(self) -> float | None:
-        """Pictures a second that the camera really delivers; None before the second."""
-        return self._reader.measured_fps
-
-    def read(self) -> Frame | None:
-        """The newest picture, t_ns on time.perf_counter_ns; None once closed.
-
-        Raises: CaptureError: if the camera is gone or gives nothing for the timeout. Opening it
-            anew may help.
-        """
-        return self._reader.read()
-
-    def close(self) -> None:
-        """Release the camera. Safe to call twice."""
-        self._reader.close()
+        super().__init__(LiveReader(self.name, opener, timeout_s=timeout_s))
 
 
 class _CvCamera:

@@ -247,8 +247,8 @@ class Silent:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a person is told after seconds is told at once."""
-    monkeypatch.setattr("app.worker._SILENT_S", 0.02)
-    monkeypatch.setattr("app.worker._LOOK_S", 0.01)
+    monkeypatch.setattr("app.play._SILENT_S", 0.02)
+    monkeypatch.setattr("app.play._LOOK_S", 0.01)
     monkeypatch.setattr("app.worker._CLOSING_S", 0.02)
 
 
