@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from app.camera_watch import CameraWatch, camera_named
+from app.camera_desk import chosen_format
+from app.camera_watch import CameraWatch
 from app.cli.choices import chosen_method
 from app.display import check_display
 from app.leaving import leave, let_signals_close
@@ -22,8 +23,8 @@ from app.view import State, View
 from app.worker import Request
 from engine.errors import CaptureError, EngineError, OutputError
 from engine.head_choice import chosen_head_model
-from engine.io.camera import CameraInfo
 from engine.io.image import save_png
+from engine.io.source import Source
 from engine.methods import LIVE_METHODS, obstacles
 from engine.normal_choice import choose_normals
 from engine.pipeline import Reconstructor
@@ -91,7 +92,7 @@ def run_window(settings: LiveSettings) -> int:
         photographer = Photographer(session, settings.screenshot, settings.screenshot_after)
         session.on_view = photographer
     timer = let_signals_close(session.window)
-    watch = CameraWatch(lambda cameras: _try_again(session, cameras))
+    watch = CameraWatch(session.cameras_changed)
     session.start(_first_request(settings, store))
     code = application.exec()
     timer.stop()
@@ -144,6 +145,10 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
             weights=settings.n2fnet,
         )
 
+    def open_named(spec: str) -> Source:
+        stored = session.window.store.present
+        return open_source(present_spec(spec, stored), model, chosen_format(stored))
+
     def make_steadier() -> Steadier:
         window = session.window
         return Steadier(model, window.persons.shape_of(window.store.present.person, model.model_id))
@@ -151,21 +156,13 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
     return Loaded(
         lambda ctx: head_renderer(ctx, model, live=not settings.smooth_edges),
         make_fitter,
-        lambda spec: open_source(present_spec(spec, session.window.store.present), model),
+        open_named,
         no_normals=normals.reason,
         methods=Methods(
             method, {name: reasons.get(name, "") for name in dict.fromkeys((*reasons, method))}
         ),
         make_steadier=make_steadier,
     )
-
-
-def _try_again(session: LiveSession, cameras: list[CameraInfo]) -> None:
-    """A camera was plugged in: if it is the one that could not be opened, show it."""
-    window = session.window
-    named = window.store.present.source_title
-    if window.has_failed and (camera := camera_named(named, cameras)) is not None:
-        window.open(Request(f"webcam:{camera.index}", camera.name))
 
 
 def _log_instead_of_abort() -> None:

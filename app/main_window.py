@@ -1,6 +1,7 @@
 """The main window: picture, toolbar, status line, banner. It shows views and sends requests."""
 
 from app.banner import Banner
+from app.camera_desk import CameraDesk
 from app.canvas import MakeRenderer, letterbox
 from app.commands import Commands
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
@@ -23,9 +24,9 @@ from app.record_button import RecordButton
 from app.record_control import recording_button
 from app.recording import RecordingDesk
 from app.settings import Settings, SettingsStore
-from app.source_menu import request_of
+from app.source_menu import SourceButton, request_of
 from app.status_line import Calm, StatusLine
-from app.telling import state_text
+from app.telling import gives_text, state_text
 from app.told import Told
 from app.view import State, View
 from app.view_banner import ViewBanner
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
             self, store or SettingsStore(None), persons or Persons(None), follows
         )
         self._keys = WindowKeys(self)
+        self.cameras = CameraDesk(self.store)
         self._add_picture(make_renderer)
         self._add_bar(no_normals)
         self._status = StatusLine(self.statusBar())
@@ -141,7 +143,7 @@ class MainWindow(QMainWindow):
         self._request = request
         self._view_banner.reset(request)
         self.canvas.shown_meter.restart()
-        self.source_button.setText(request.title)
+        self.source_button.show_request(request)
         is_camera = request.spec.startswith("webcam:")
         self.mirror_action.setChecked(is_camera and self.store.present.mirror_cameras)
         self.pause_action.setChecked(False)
@@ -272,7 +274,6 @@ class MainWindow(QMainWindow):
 
     def _add_bar(self, no_normals: str) -> None:
         acts = BarActs(
-            self.open,
             self._set_mode,
             self._set_opacity,
             self._set_avatar,
@@ -280,9 +281,14 @@ class MainWindow(QMainWindow):
             self._set_steady,
             self._set_hud,
         )
-        self._bar = bar = WindowBar(self, self._keys, self.canvas, acts, no_normals)
+        self.source_button = SourceButton(
+            self, self.open, self.cameras, lambda: gives_text(self._view)
+        )
+        self._bar = bar = WindowBar(
+            self, self._keys, self.canvas, acts, self.source_button, no_normals
+        )
         self.addToolBar(bar)
-        self.source_button, self.view_button = bar.source_button, bar.view_button
+        self.view_button = bar.view_button
         self.mode_actions, self.pause_action = bar.mode_actions, bar.pause_action
         self.avatar_action, self.mirror_action = bar.avatar_action, bar.mirror_action
         self.steady_action, self.hud_action = bar.steady_action, bar.hud_action

@@ -171,6 +171,7 @@ class Play:
             age_ms=age_ms if shot.is_live else None,
             dropped=self._feed.n_dropped,
             source_fps=self._feed.fps,
+            source_format=self._feed.taken_format,
             provider=self._fitter.provider,
             steadiness=self._steadier.steadiness() if self._steadier is not None else None,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import moderngl
 
+from app.camera_desk import camera_named
 from app.commands import Commands
 from app.mailbox import Mailbox
 from app.main_window import MainWindow
@@ -27,6 +28,7 @@ from app.theme import apply_theme
 from app.view import State, View
 from app.worker import LiveFitter, Request, Worker
 from engine.errors import EngineError
+from engine.io.camera import CameraInfo
 from engine.io.source import Source
 from engine.render.renderer import MeshRenderer
 from engine.video_fit import cause_of
@@ -152,6 +154,18 @@ class LiveSession(QObject):
         if self.recording is not None:
             self.stopped_clean = self.recording.close() and self.stopped_clean
         self._views.close()
+
+    def cameras_changed(self, cameras: list[CameraInfo]) -> None:
+        """Show the list, and the camera that is wanted where it has come back."""
+        window = self.window
+        window.source_button.refresh()
+        camera = camera_named(window.store.present.source_title, cameras)
+        if camera is None or not window.store.present.source.startswith("webcam:"):
+            return
+        if window.has_failed:
+            window.open(Request(f"webcam:{camera.index}", camera.name))
+        else:
+            self._tell(Worker.retry_now)
 
     def publish(self, view: View) -> None:
         """Show this view as soon as the window looks; from any thread."""

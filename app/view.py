@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from engine.io.camera_format import CameraFormat
 from engine.types import Frame, Reconstruction
 
 __all__ = ["State", "Stats", "Steadiness", "View"]
@@ -39,6 +40,7 @@ class Stats:
     age_ms: float | None = None  # capture to hand-over; None for files
     dropped: int = 0  # frames of a live source that were skipped
     source_fps: float | None = None  # pictures a second that the source delivers
+    source_format: CameraFormat | None = None  # that a camera took
     provider: str = ""  # what the networks really run on
     steadiness: Steadiness | None = None
 

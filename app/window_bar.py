@@ -7,7 +7,6 @@ from app.method_menu import MethodButton
 from app.overlay_widget import OverlayWidget
 from app.qt import QAction, QActionGroup, QLabel, QMainWindow, QSlider, Qt, QToolBar, QToolButton
 from app.source_menu import SourceButton
-from app.source_thread import Request
 from app.view_menu import MODES, PREDICTIONS, ViewButton
 from app.window_keys import WindowKeys
 from engine.render.prediction import PredictionMode
@@ -22,7 +21,6 @@ _OPACITY_STEP = 10  # percent
 class BarActs:
     """What the bar's buttons do."""
 
-    open: Callable[[Request], None]
     set_mode: Callable[[RenderMode | PredictionMode], None]
     set_opacity: Callable[[int], None]  # percent
     set_avatar: Callable[[bool], None]
@@ -40,6 +38,7 @@ class WindowBar(QToolBar):
         keys: WindowKeys,
         canvas: OverlayWidget,
         acts: BarActs,
+        source_button: SourceButton,
         no_normals: str,
     ) -> None:
         """no_normals: why there is no normal network; empty where there is one."""
@@ -47,8 +46,7 @@ class WindowBar(QToolBar):
         self._window, self._keys = window, keys
         self.setMovable(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self.source_button = SourceButton(window, acts.open)
-        self.addWidget(self.source_button)
+        self.addWidget(source_button)
         self.addSeparator()
         self.mode_actions: dict[RenderMode | PredictionMode, QAction] = {}
         self._add_modes(acts.set_mode, no_normals)

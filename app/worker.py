@@ -85,6 +85,12 @@ class Worker:
         if shown is not None:
             self.open(shown, share)
 
+    def retry_now(self) -> None:
+        """The source may be there again, if it was lost: do not wait to open it."""
+        with self._changed:
+            if self._feed is not None:
+                self._feed.retry_now()
+
     def set_method(self, name: str) -> None:
         """Fit by another method from the next frame on."""
         with self._changed:

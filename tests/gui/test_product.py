@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.camera_watch import CameraWatch, camera_named
+from app.camera_desk import camera_named
+from app.camera_watch import CameraWatch
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
 from app.method_menu import Methods
 from app.persons import Persons
