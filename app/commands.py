@@ -1,7 +1,7 @@
 """What the window asks for."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from app.source_thread import Request
 from app.worker import Options
@@ -21,4 +21,3 @@ class Commands:
     set_options: Callable[[Options], None] = lambda options: None
     renew_fitter: Callable[[], None] = lambda: None
     renew_person: Callable[[], None] = lambda: None
-    providers: Callable[[], Mapping[str, str]] = field(default=lambda: {"cpu": "CPU"})

@@ -14,6 +14,7 @@ from app.display import check_display
 from app.leaving import leave, let_signals_close
 from app.method_menu import Methods
 from app.persons import Persons
+from app.provider_desk import ProviderDesk
 from app.recording import RecordingDesk
 from app.session import LiveSession, Loaded, make_application
 from app.settings import SettingsStore, user_settings_dir
@@ -84,7 +85,7 @@ def run_window(settings: LiveSettings) -> int:
         load=lambda tell: load_parts(settings, session, tell),
         store=store,
         persons=persons,
-        providers=available_providers,
+        providers=ProviderDesk(store, available_providers),
         recording=RecordingDesk(settings.record_to),
     )
     photographer = None
@@ -123,6 +124,7 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
         for target in settings.send:
             desk.send_to(target)
     tell("Loading the networks …")
+    session.window.providers.prime()
     normals = choose_normals(settings.normals)
     stored, no_normals = session.window.store.present, "" if normals.path else normals.reason
     names = dict.fromkeys((*LIVE_METHODS, *([settings.method] if settings.method else [])))
@@ -135,7 +137,7 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
         method = chosen_method(None, model, normals, settings.n2fnet)
 
     def make_fitter() -> Reconstructor:
-        provider = session.window.store.present.provider
+        provider = session.window.providers.present
         return Reconstructor(
             model,
             method=session.window.method,

@@ -11,6 +11,7 @@ from app.hud import Hud
 from app.method_menu import MethodButton, Methods
 from app.overlay_widget import OverlayWidget
 from app.persons import Persons
+from app.provider_desk import ProviderDesk
 from app.qt import (
     QCloseEvent,
     QDragEnterEvent,
@@ -59,6 +60,7 @@ class MainWindow(QMainWindow):
         store: SettingsStore | None = None,
         persons: Persons | None = None,
         recording: RecordingDesk | None = None,
+        providers: ProviderDesk | None = None,
     ) -> None:
         """Args:
         make_renderer: None: the head model is not loaded yet, see `equip`.
@@ -67,6 +69,7 @@ class MainWindow(QMainWindow):
         store: what the window remembers; None: nothing.
         persons: whose shapes are known; None: nobody's.
         recording: records and sends; None: the window offers neither.
+        providers: what networks can run on; None: the CPU alone.
         """
         super().__init__()
         self._recording, self._commands = recording, commands
@@ -84,6 +87,9 @@ class MainWindow(QMainWindow):
         )
         self._keys = WindowKeys(self)
         self.cameras = CameraDesk(self.store)
+        self.providers = providers or ProviderDesk(self.store)
+        self.providers.told.connect(self._tell_text)
+        self.providers.chosen.connect(commands.renew_fitter)
         self._add_picture(make_renderer)
         self._add_bar(no_normals)
         self._status = StatusLine(self.statusBar())
@@ -137,6 +143,7 @@ class MainWindow(QMainWindow):
         self._keys.add("F", "Next way to fit", self.method_button.choose_next)
         if make_renderer is not None:
             self.canvas.set_renderer(make_renderer)
+        self.providers.apply()
 
     def open(self, request: Request) -> None:
         """Show another source. A camera is mirrored at first, as people know themselves."""
@@ -225,6 +232,7 @@ class MainWindow(QMainWindow):
         self.avatar_action.setChecked(s.avatar)
         self.steady_action.setChecked(s.steady)
         self._bar.check_mode(s.mode)
+        self.providers.apply()
         self._commands.set_options(self.options)
         if self.record_button is not None:
             self.record_button.apply_settings()
@@ -293,8 +301,7 @@ class MainWindow(QMainWindow):
         self.avatar_action, self.mirror_action = bar.avatar_action, bar.mirror_action
         self.steady_action, self.hud_action = bar.steady_action, bar.hud_action
         self._add_recording()
-        providers = self._commands.providers
-        self.menu_button = MenuButton(self, self, self.store, self.persons, providers)
+        self.menu_button = MenuButton(self, self, self.store, self.persons, self.providers)
         bar.add_button(self.menu_button)
         for key, meaning, act in (
             ("C", "Choose a source", self.source_button.showMenu),
@@ -319,6 +326,9 @@ class MainWindow(QMainWindow):
         self._bar.add_button(self.record_button)
         for key, meaning, act in self.record_button.shortcuts:
             self._keys.add(key, meaning, act)
+
+    def _tell_text(self, text: str) -> None:
+        self._tell(Told(text))
 
     def _tell(self, told: Told) -> None:
         """Show a message for a while; a problem for longer."""

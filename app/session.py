@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import moderngl
@@ -13,6 +13,7 @@ from app.mailbox import Mailbox
 from app.main_window import MainWindow
 from app.method_menu import Methods
 from app.persons import Persons
+from app.provider_desk import ProviderDesk
 from app.qt import (
     QApplication,
     QObject,
@@ -94,7 +95,7 @@ class LiveSession(QObject):
         load: Callable[[Callable[[str], None]], Loaded] | None = None,
         store: SettingsStore | None = None,
         persons: Persons | None = None,
-        providers: Callable[[], Mapping[str, str]] | None = None,
+        providers: ProviderDesk | None = None,
         recording: RecordingDesk | None = None,
     ) -> None:
         """Args:
@@ -103,7 +104,7 @@ class LiveSession(QObject):
         load: finds them out instead, on a thread of its own, while the window is open already;
             tells what it is at by the callable it is given.
         store, persons: what the window remembers; None: nothing.
-        providers: names and titles of what networks can run on.
+        providers: what networks can run on; closed here.
         recording: gets every view; closed here.
         """
         super().__init__()
@@ -128,11 +129,10 @@ class LiveSession(QObject):
             set_options=lambda options: self._tell(lambda w: w.set_options(options)),
             renew_fitter=lambda: self._tell(Worker.renew_fitter),
             renew_person=lambda: self._tell(Worker.renew_person),
-            providers=providers or (lambda: {"cpu": "CPU"}),
         )
         self.recording = recording
         self.window = MainWindow(
-            make_renderer, commands, no_normals, methods, store, persons, recording
+            make_renderer, commands, no_normals, methods, store, persons, recording, providers
         )
         if make_renderer is not None and make_fitter is not None and open_named is not None:
             self._begin(Loaded(make_renderer, make_fitter, open_named))
@@ -151,6 +151,7 @@ class LiveSession(QObject):
             self.stopped_clean = not loader.is_alive()
         if self.worker is not None:
             self.stopped_clean = self.worker.stop() and self.stopped_clean
+        self.stopped_clean = self.window.providers.close() and self.stopped_clean
         if self.recording is not None:
             self.stopped_clean = self.recording.close() and self.stopped_clean
         self._views.close()

@@ -33,7 +33,9 @@ class Settings:
     steady: bool = True
     pipelined: bool = False
     every_frame: bool = True  # of files; False: they keep their pace and drop
-    provider: str = "auto"  # as in engine.stages.onnx_session
+    provider: str = "auto"  # as in engine.stages.onnx_session, or "fastest": by provider_ms
+    provider_ms: Mapping[str, float] = field(default_factory=dict)  # measured, by provider
+    provider_ms_of: str = ""  # versions and networks that provider_ms belongs to
     hud: bool = False
     avatar: bool = False
     backdrop: str = "#1f6f50"  # behind the avatar: a colour, or "transparent"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from app.qt import QLabel, QObject, QProgressBar, QStatusBar, QTimer
-from app.telling import state_text, stats_text
+from app.telling import fallback_text, state_text, stats_text
 from app.view import State, View
 
 __all__ = ["Calm", "StatusLine"]
@@ -16,6 +16,9 @@ class StatusLine:
 
     def __init__(self, bar: QStatusBar) -> None:
         self._state, self._stats = QLabel(), QLabel()
+        self.fallback = QLabel()
+        self.fallback.setObjectName("fallback")
+        self.fallback.hide()
         self.progress = QProgressBar()
         self.progress.setRange(0, 0)  # how long it takes nobody knows
         self.progress.setTextVisible(False)
@@ -24,6 +27,7 @@ class StatusLine:
         bar.setSizeGripEnabled(False)
         bar.addWidget(self._state)
         bar.addWidget(self.progress)
+        bar.addPermanentWidget(self.fallback)
         bar.addPermanentWidget(self._stats)
 
     @property
@@ -39,6 +43,10 @@ class StatusLine:
         """Say what a view shows."""
         self._state.setText(state_text(view))
         self._stats.setText(stats_text(view))
+        short, reason = fallback_text(view)
+        self.fallback.setText(short)
+        self.fallback.setToolTip(reason)
+        self.fallback.setVisible(bool(short))
 
 
 class Calm(QObject):

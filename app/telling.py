@@ -3,7 +3,7 @@
 from app.view import State, View
 from engine.types import Reconstruction
 
-__all__ = ["BannerJudge", "gives_text", "state_text", "stats_text"]
+__all__ = ["BannerJudge", "fallback_text", "gives_text", "state_text", "stats_text"]
 
 _NO_FACE_FRAMES = 10
 """So many frames without a face before it is said: shorter gaps would only flicker."""
@@ -91,3 +91,13 @@ def stats_text(view: View) -> str:
     if view.faces:
         parts.append(f"trust {100 * view.faces[0].quality:.0f} %")
     return "  ·  ".join(parts)
+
+
+def fallback_text(view: View) -> tuple[str, str]:
+    """Where networks run on something else than was asked for: a word, and the reason; else empty.
+
+    Of `Stats.provider`, which puts the reason in brackets.
+    """
+    _, bracket, reason = view.stats.provider.partition(" (")
+    short = reason.partition(":")[0] if bracket else ""
+    return short, reason.removesuffix(")")
