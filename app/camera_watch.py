@@ -36,10 +36,13 @@ class CameraWatch(QObject):
         self._timer.timeout.connect(self.look)
         if self._is_listed:
             self._timer.start(every_ms)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
         if notifier is not None:
             self._listen_to(notifier)
         else:  # not before the first window: it loads some libraries
-            QTimer.singleShot(every_ms, self._timer, lambda: self._listen_to(media_devices()))
+            self._later.timeout.connect(lambda: self._listen_to(media_devices()))
+            self._later.start(every_ms)
 
     def look(self) -> None:
         """Compare the list with what it was."""
@@ -51,6 +54,7 @@ class CameraWatch(QObject):
     def stop(self) -> None:
         """Look no more."""
         self._timer.stop()
+        self._later.stop()
         if self._notifier is not None:
             self._notifier.videoInputsChanged.disconnect()
             self._notifier = None

@@ -93,7 +93,7 @@ class ProviderDesk(QObject):
         return titles
 
     def prime(self) -> None:
-        """Find out what figures belong to, which takes a moment; on any thread, before `present`."""
+        """Find out what figures belong to; takes a moment, on any thread, before `present`."""
         try:
             self._known_key = self._key(self._networks())
         except EngineError as error:
