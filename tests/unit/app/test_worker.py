@@ -313,7 +313,7 @@ class TwoStageFitter(FakeFitter):
 
     def see(self, frame: Frame) -> SeenFrame:
         self.events.append(f"see {frame.index} in {threading.current_thread().name}")
-        return SeenFrame(frame, default_camera(64, 48), (), (), 0, ())
+        return SeenFrame(frame, default_camera(64, 48), (), (), 0, (), ())
 
     def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
         self.events.append(f"fit {seen.frame.index} in {threading.current_thread().name}")
