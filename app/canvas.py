@@ -75,6 +75,11 @@ class Canvas(QWidget):
         """The OpenGL driver; empty before the first picture."""
         return describe(self._ctx)["renderer"] if self._ctx is not None else ""
 
+    def set_renderer(self, make_renderer: MakeRenderer) -> None:
+        """The head model is loaded: draw by this from now on."""
+        self._make_renderer = make_renderer
+        self._repaint()
+
     def set_mode(self, mode: RenderMode | PredictionMode) -> None:
         """How heads are drawn."""
         self.mode = mode

@@ -17,6 +17,7 @@ class Commands:
     set_paused: Callable[[bool], None]
     closed: Callable[[], None]
     use_method: Callable[[str], None] = lambda name: None
+    compare_with: Callable[[str], None] = lambda name: None
     seek: Callable[[float], None] = lambda share: None
     set_options: Callable[[Options], None] = lambda options: None
     renew_fitter: Callable[[], None] = lambda: None

@@ -142,6 +142,7 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
             model,
             method=session.window.method,
             n_faces=session.window.store.present.n_faces,
+            by_turns=session.window.store.present.by_turns,
             normals=normals.load(provider),
             provider=provider,
             weights=settings.n2fnet,

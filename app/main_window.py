@@ -2,10 +2,9 @@
 
 from app.banner import Banner
 from app.camera_desk import CameraDesk
-from app.canvas import MakeRenderer, letterbox
+from app.canvas import MakeRenderer
 from app.commands import Commands
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
-from app.face_tags import FaceTags, tag_places
 from app.film_bar import FilmBar
 from app.hud import Hud
 from app.method_menu import MethodButton, Methods
@@ -26,6 +25,7 @@ from app.record_control import recording_button
 from app.recording import RecordingDesk
 from app.settings import Settings, SettingsStore
 from app.source_menu import SourceButton, request_of
+from app.stage import Stage
 from app.status_line import Calm, StatusLine
 from app.telling import gives_text, state_text
 from app.told import Told
@@ -36,6 +36,7 @@ from app.window_keys import WindowKeys
 from app.window_menu import MenuButton
 from app.window_picture import window_picture
 from app.window_settings import Follows, WindowSettings
+from app.window_shortcuts import add_keys
 from app.worker import Options, Request
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import RenderMode
@@ -43,8 +44,6 @@ from engine.types import U8
 
 __all__ = ["Commands", "MainWindow"]
 
-_SCRUB_KEY_SHARE = 0.05
-_TURN_KEY_PX = 24
 _NEWS_MS, _PROBLEM_MS = 8000, 30000
 
 
@@ -131,6 +130,11 @@ class MainWindow(QMainWindow):
         return self.method_button.chosen if self.method_button is not None else "landmarks"
 
     @property
+    def against(self) -> str:
+        """A second method that is shown against it; empty: none."""
+        return self.method_button.against if self.method_button is not None else ""
+
+    @property
     def options(self) -> Options:
         """How sources are read and fits are made, as the settings say."""
         return self._settings.options
@@ -138,11 +142,13 @@ class MainWindow(QMainWindow):
     def equip(self, make_renderer: MakeRenderer | None, no_normals: str, methods: Methods) -> None:
         """Head model and networks are loaded: offer what they can do."""
         self.view_button.set_missing(no_normals)
-        self.method_button = MethodButton(self, methods, self._use_method)
+        self.method_button = MethodButton(self, methods, self._use_method, self._compare_with)
         self._bar.add_method(self.method_button)
         self._keys.add("F", "Next way to fit", self.method_button.choose_next)
+        self._keys.add("B", "Another way to fit against it, or not", self._toggle_comparison)
+        self.method_button.compare_with(self.store.present.against)
         if make_renderer is not None:
-            self.canvas.set_renderer(make_renderer)
+            self.stage.set_renderer(make_renderer)
         self.providers.apply()
 
     def open(self, request: Request) -> None:
@@ -166,9 +172,8 @@ class MainWindow(QMainWindow):
     def show_view(self, view: View) -> None:
         """Put a view on the screen."""
         self._view = view
-        self.canvas.show_view(view)
+        self.stage.show_view(view)
         self.hud.show_view(view)
-        self._show_tags(view)
         self._view_banner.show_view(view)
         self.progress.setVisible(view.state in (State.LOADING, State.OPENING))
         self._calm.show_view(view)
@@ -228,10 +233,13 @@ class MainWindow(QMainWindow):
         self._bar.opacity_slider.setValue(s.opacity)
         self.canvas.set_backdrop(s.backdrop)
         self.canvas.set_fades_by_trust(s.fade_by_trust)
+        self.stage.wipe.set_beside(s.beside)
         self.hud_action.setChecked(s.hud)
         self.avatar_action.setChecked(s.avatar)
         self.steady_action.setChecked(s.steady)
         self._bar.check_mode(s.mode)
+        if self.method_button is not None:
+            self.method_button.compare_with(s.against)
         self.providers.apply()
         self._commands.set_options(self.options)
         if self.record_button is not None:
@@ -241,42 +249,37 @@ class MainWindow(QMainWindow):
         self.store.change(method=name)
         self._commands.use_method(name)
 
+    def _compare_with(self, name: str) -> None:
+        self.store.change(against=name, last_against=name or self.store.present.against)
+        self._commands.compare_with(name)
+
+    def _toggle_comparison(self) -> None:
+        if self.method_button is not None:
+            self.method_button.toggle_comparison(self.store.present.last_against)
+
     def _show_details(self, problem: str) -> None:
         source = self._request.spec if self._request is not None else "none"
         more = [f"source: {source}", f"method: {self.method}", f"settings: {self.store.present}"]
         DetailsDialog(self, problem, more).open()
 
-    def _show_tags(self, view: View) -> None:
-        if view.frame is None or self.canvas.in_avatar:
-            self.tags.show_tags([])
-            return
-        height, width = view.frame.image.shape[:2]
-        place = letterbox((self.canvas.width(), self.canvas.height()), (width, height))
-        self.tags.show_tags(tag_places(view, place, self.canvas.mirrored))
-
     def _show_words(self, view: View) -> None:
         self._status.show_view(view)
+        self.stage.show_words(view)
         self.scrub.show_view(view)
-
-    def _arrow(self, across: int, down: int) -> None:
-        """Arrow keys walk around the avatar, or through the film."""
-        if self.canvas.in_avatar:
-            self.canvas.turn_avatar(_TURN_KEY_PX * across, _TURN_KEY_PX * down)
-        else:
-            self.scrub.go(_SCRUB_KEY_SHARE * across)
 
     def _add_picture(self, make_renderer: MakeRenderer | None) -> None:
         self.canvas = OverlayWidget(make_renderer)
         self.canvas.setAccessibleName("Picture with the fitted heads")
-        self.banner = Banner(self.canvas, self._show_details)
-        self.hud = Hud(self.canvas, self.canvas.shown_meter)
-        self.tags = FaceTags(self.canvas)
+        self.stage = Stage(self.canvas)
+        self.banner = Banner(self.stage, self._show_details)
+        self.hud = Hud(self.stage, self.canvas.shown_meter)
+        self.tags = self.stage.tags
         self.scrub = FilmBar(self._commands.seek)
         centre = QWidget()
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.stage, 1)
         layout.addWidget(self.scrub)
         self.setCentralWidget(centre)
 
@@ -285,6 +288,7 @@ class MainWindow(QMainWindow):
             self._set_mode,
             self._set_opacity,
             self._set_avatar,
+            self.stage.set_mirrored,
             self._commands.set_paused,
             self._set_steady,
             self._set_hud,
@@ -293,7 +297,7 @@ class MainWindow(QMainWindow):
             self, self.open, self.cameras, lambda: gives_text(self._view)
         )
         self._bar = bar = WindowBar(
-            self, self._keys, self.canvas, acts, self.source_button, no_normals
+            self, self._keys, self.canvas.opacity, acts, self.source_button, no_normals
         )
         self.addToolBar(bar)
         self.view_button = bar.view_button
@@ -303,21 +307,7 @@ class MainWindow(QMainWindow):
         self._add_recording()
         self.menu_button = MenuButton(self, self, self.store, self.persons, self.providers)
         bar.add_button(self.menu_button)
-        for key, meaning, act in (
-            ("C", "Choose a source", self.source_button.showMenu),
-            ("O", "Open a file", self.source_button.open_file),
-            ("N", "What is drawn", self.view_button.showMenu),
-            ("V", "Turn the picture by a quarter", self._turn),
-            ("F10", "Menu", self.menu_button.showMenu),
-            ("Left", "Back in the film; turn the avatar", lambda: self._arrow(-1, 0)),
-            ("Right", "On in the film; turn the avatar", lambda: self._arrow(1, 0)),
-            ("Up", "Look at the avatar from below", lambda: self._arrow(0, -1)),
-            ("Down", "Look at the avatar from above", lambda: self._arrow(0, 1)),
-            ("?", "This sheet", self.show_shortcuts),
-            ("Q", "Quit; Esc too", self.close),
-            ("Esc", "", self.close),
-        ):
-            self._keys.add(key, meaning, act)
+        add_keys(self._keys, self)
 
     def _add_recording(self) -> None:
         if self._recording is None:
@@ -335,15 +325,15 @@ class MainWindow(QMainWindow):
         self.statusBar().showMessage(told.text, _PROBLEM_MS if told.is_problem else _NEWS_MS)
 
     def _set_mode(self, mode: RenderMode | PredictionMode) -> None:
-        self.canvas.set_mode(mode)
+        self.stage.set_mode(mode)
         self.store.change(mode=str(mode))
 
     def _set_opacity(self, percent: int) -> None:
-        self.canvas.set_opacity(percent / 100)
+        self.stage.set_opacity(percent / 100)
         self.store.change(opacity=percent)
 
     def _set_avatar(self, on: bool) -> None:
-        self.canvas.set_avatar(on)
+        self.stage.set_avatar(on)
         self.store.change(avatar=on)
 
     def _set_steady(self, on: bool) -> None:
@@ -354,6 +344,3 @@ class MainWindow(QMainWindow):
         self.hud.setVisible(on)
         self.hud.show_view(self._view)
         self.store.change(hud=on)
-
-    def _turn(self) -> None:
-        self.change_settings(turns=(self.store.present.turns + 1) % 4)

@@ -42,11 +42,6 @@ class OverlayWidget(Canvas):
         self.backdrop = TRANSPARENT
         """Behind the avatar: a colour as "#rrggbb", or "transparent"."""
 
-    def set_renderer(self, make_renderer: MakeRenderer) -> None:
-        """The head model is loaded: draw by this from now on."""
-        self._make_renderer = make_renderer
-        self._repaint()
-
     def show_view(self, view: View) -> None:
         """Draw this view from now on."""
         self._view, self._captured_ns = view, view.captured_ns

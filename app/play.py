@@ -3,7 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.looking_ahead import LookingAhead, TwoStages
 from app.meter import Meter
@@ -12,7 +12,8 @@ from app.source_thread import Shot, SourceThread
 from app.steadier import Steadier
 from app.view import State, Stats, View
 from engine.errors import EngineError
-from engine.types import Reconstruction
+from engine.pipeline import SeenFrame
+from engine.types import Frame, Reconstruction
 from engine.video_fit import Fitter
 
 __all__ = ["Keeper", "LiveFitter", "Options", "Play"]
@@ -32,6 +33,18 @@ class LiveFitter(Fitter, Protocol):
 
     @property
     def provider(self) -> str: ...
+
+
+@runtime_checkable
+class Compares(TwoStages, Protocol):
+    """A fitter that may fit a frame by a second method too."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def rival(self) -> str: ...
+    def compare_with(self, method: str, /) -> None: ...
+    def fit_rivals(self, seen: SeenFrame, /) -> list[Reconstruction]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ class Play:
     def __init__(self, keeper: Keeper, feed: SourceThread, fitter: LiveFitter) -> None:
         self._keeper, self._feed, self._fitter = keeper, feed, fitter
         self._meter, self._watch = Meter(), PictureWatch()
-        self._steadier = keeper.new_steadier()
+        self._steadier, self._rival_steadier = keeper.new_steadier(), keeper.new_steadier()
         self._heard_s = time.monotonic()
         self._n_broken = 0
 
@@ -103,13 +116,21 @@ class Play:
                 self._fitter = keeper.changed_fitter(self._fitter)
                 if shot.starts:
                     self._fitter.reset()
-                faces = self._fitter.run_all(shot.frame)
+                faces, rivals = self._fits(shot.frame)
             except EngineError:
                 raise
             except Exception as error:  # noqa: BLE001  (told, or raised again)
                 self._broken(error)
                 continue
-            self._show(shot, faces)
+            self._show(shot, faces, rivals)
+
+    def _fits(self, frame: Frame) -> tuple[list[Reconstruction], list[Reconstruction]]:
+        """By the method in use, and by the one that is shown against it, if there is one."""
+        fitter = self._fitter
+        if not isinstance(fitter, Compares) or not fitter.rival:
+            return fitter.run_all(frame), []
+        seen = fitter.see(frame)
+        return fitter.fit_seen(seen), fitter.fit_rivals(seen)
 
     def _run_ahead(self, ahead: LookingAhead, fitter: TwoStages) -> None:
         """Until the source ends or the fitter must be changed, which both threads stop for."""
@@ -127,7 +148,8 @@ class Play:
             shot, seen = both
             if shot.starts:
                 fitter.forget_people()
-            self._show(shot, fitter.fit_seen(seen))
+            rivals = fitter.fit_rivals(seen) if isinstance(fitter, Compares) else []
+            self._show(shot, fitter.fit_seen(seen), rivals)
 
     def _broken(self, error: Exception) -> None:
         """A fitter that broke is made anew for a live source, which goes on meanwhile."""
@@ -137,16 +159,15 @@ class Play:
         logger.warning("the fitter broke and is made anew", exc_info=error)
         self._fitter = self._keeper.new_fitter()
 
-    def _show(self, shot: Shot, fits: list[Reconstruction]) -> None:
+    def _show(self, shot: Shot, fits: list[Reconstruction], rivals: list[Reconstruction]) -> None:
         self._heard_s, self._n_broken = time.monotonic(), 0
         keeper, faces = self._keeper, tuple(fits)
         if keeper.wants_steadier:
-            self._steadier = keeper.new_steadier()
-        if self._steadier is not None:
-            if shot.starts:
-                self._steadier.reset()
-            steadied = self._steadier.run(faces)
-            faces = steadied if keeper.options.steady else faces
+            self._steadier, self._rival_steadier = keeper.new_steadier(), keeper.new_steadier()
+        faces = self._steadied(self._steadier, shot, faces)
+        others = self._steadied(self._rival_steadier, shot, tuple(rivals))
+        fitter = self._fitter
+        compares = isinstance(fitter, Compares)
         self._meter.add(faces[0].stage_ms if faces else {})
         keeper.tell(
             View(
@@ -154,12 +175,26 @@ class Play:
                 self._feed.request.title,
                 shot.frame,
                 faces,
+                method=fitter.method if compares else "",
+                rival=fitter.rival if compares else "",
+                rivals=others,
                 notice=self._watch.look(shot.frame, is_live=shot.is_live),
                 captured_ns=shot.captured_ns,
                 position=shot.position,
                 stats=self._stats(shot),
             )
         )
+
+    def _steadied(
+        self, steadier: Steadier | None, shot: Shot, faces: tuple[Reconstruction, ...]
+    ) -> tuple[Reconstruction, ...]:
+        """Filtered, where that is asked for; what the filter would do is known in any case."""
+        if steadier is None:
+            return faces
+        if shot.starts:
+            steadier.reset()
+        steadied = steadier.run(faces)
+        return steadied if self._keeper.options.steady else faces
 
     def _stats(self, shot: Shot) -> Stats:
         stages = self._meter.stages()

@@ -125,6 +125,7 @@ class LiveSession(QObject):
             set_paused=lambda paused: self._tell(lambda w: w.set_paused(paused)),
             closed=self.stop,
             use_method=lambda name: self._tell(lambda w: w.set_method(name)),
+            compare_with=lambda name: self._tell(lambda w: w.compare_with(name)),
             seek=lambda share: self._tell(lambda w: w.seek(share)),
             set_options=lambda options: self._tell(lambda w: w.set_options(options)),
             renew_fitter=lambda: self._tell(Worker.renew_fitter),
@@ -224,6 +225,7 @@ class LiveSession(QObject):
             make_steadier=loaded.make_steadier,
             options=self.window.options,
         )
+        self.worker.compare_with(self.window.against)
         self.worker.start()
         if self._first is not None:
             self.worker.open(self._first)

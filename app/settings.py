@@ -46,6 +46,10 @@ class Settings:
     private: bool = False  # parameters alone are kept, no pictures
     keep_replay: bool = False  # the last ten seconds, at hand to be saved
     n_faces: int = 1  # to follow, 1..8
+    by_turns: bool = True  # faces beside the first are fitted as time allows, not in every frame
+    against: str = ""  # a second method beside `method`; empty: none
+    last_against: str = ""  # the one of the last time
+    beside: bool = False  # two methods next to each other; False: with a line to drag
     person: str = ""  # name of a saved person; empty: learned in the first seconds
     camera_formats: Mapping[str, str] = field(
         default_factory=dict

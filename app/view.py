@@ -53,6 +53,9 @@ class View:
     source: str  # what a person calls it
     frame: Frame | None = None  # the last one, also after the end or a failure
     faces: tuple[Reconstruction, ...] = ()  # fitted to exactly this frame
+    method: str = ""  # that faces were fitted by; empty: not known
+    rival: str = ""  # a second method that is shown against it; empty: none
+    rivals: tuple[Reconstruction, ...] = ()  # fitted by it, to the same frame
     problem: str | None = None  # cause and fix, where state is FAILED or WAITING
     notice: str | None = None  # something about the picture that a person should know
     captured_ns: int | None = None  # time.perf_counter_ns at which the frame was to be had

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.method_menu import MethodButton
-from app.overlay_widget import OverlayWidget
 from app.qt import QAction, QActionGroup, QLabel, QMainWindow, QSlider, Qt, QToolBar, QToolButton
 from app.source_menu import SourceButton
 from app.view_menu import MODES, PREDICTIONS, ViewButton
@@ -24,6 +23,7 @@ class BarActs:
     set_mode: Callable[[RenderMode | PredictionMode], None]
     set_opacity: Callable[[int], None]  # percent
     set_avatar: Callable[[bool], None]
+    set_mirrored: Callable[[bool], None]
     set_paused: Callable[[bool], None]
     set_steady: Callable[[bool], None]
     set_numbers: Callable[[bool], None]
@@ -36,12 +36,15 @@ class WindowBar(QToolBar):
         self,
         window: QMainWindow,
         keys: WindowKeys,
-        canvas: OverlayWidget,
+        opacity: float,
         acts: BarActs,
         source_button: SourceButton,
         no_normals: str,
     ) -> None:
-        """no_normals: why there is no normal network; empty where there is one."""
+        """Args:
+        opacity: 0..1 of the heads at first.
+        no_normals: why there is no normal network; empty where there is one.
+        """
         super().__init__(window)
         self._window, self._keys = window, keys
         self.setMovable(False)
@@ -51,10 +54,10 @@ class WindowBar(QToolBar):
         self.mode_actions: dict[RenderMode | PredictionMode, QAction] = {}
         self._add_modes(acts.set_mode, no_normals)
         self.addSeparator()
-        self.opacity_slider = self._add_opacity(canvas.opacity, acts.set_opacity)
+        self.opacity_slider = self._add_opacity(opacity, acts.set_opacity)
         self.addSeparator()
         self.avatar_action = keys.toggle("Avatar", "A", acts.set_avatar, "The head alone")
-        self.mirror_action = keys.toggle("Mirror", "M", canvas.set_mirrored)
+        self.mirror_action = keys.toggle("Mirror", "M", acts.set_mirrored)
         self.pause_action = keys.toggle("Pause", "Space", acts.set_paused)
         self.steady_action = keys.toggle("Steady", "T", acts.set_steady, "Filtered, or raw")
         self.hud_action = keys.toggle("Numbers", "H", acts.set_numbers, "Times, age, drops, memory")

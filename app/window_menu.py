@@ -89,6 +89,8 @@ class MenuButton(QToolButton):
         menu.addSeparator()
         faces = {1: "One", 2: "Two", 3: "Three", 4: "Four"}
         self._choice(menu.addMenu("Faces to follow"), "n_faces", faces, now)
+        self._flag(menu, "Fit the first in every frame, others as time allows", "by_turns", now)
+        self._flag(menu, "Two methods next to each other, without a line", "beside", now)
         self._add_people(menu.addMenu("People"), now)
         self._add_profiles(menu.addMenu("Settings"))
         menu.addSeparator()

@@ -48,7 +48,11 @@ class WindowSettings(QObject):
         self.store.change(**changes)
         self.apply()
         now = self.store.present
-        if (now.provider, now.n_faces) != (before.provider, before.n_faces):
+        if (now.provider, now.n_faces, now.by_turns) != (
+            before.provider,
+            before.n_faces,
+            before.by_turns,
+        ):
             self._follows.renew_fitter()
         if now.person != before.person:
             self._follows.renew_person()

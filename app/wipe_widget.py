@@ -32,6 +32,7 @@ class WipeSide:
 
     faces: tuple[Reconstruction, ...] = ()
     colours: F32 | None = None  # (V, 3) sRGB-encoded 0..1, in place of the mode's
+    fades: tuple[float, ...] | None = None  # 0..1 that each face's opacity is multiplied by
 
 
 class WipeWidget(Canvas):
@@ -108,6 +109,7 @@ class WipeWidget(Canvas):
             "mode": self.mode,
             "opacity": self.opacity if side.colours is None else _NUMBERS_OPACITY,
             "colours": side.colours,
+            "fades": side.fades,
             "largest": self._half(size) if self._in_software else None,
         }
         if in_memory:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.play import LiveFitter, Options, Play
+from app.play import Compares, LiveFitter, Options, Play
 from app.source_thread import Request, SourceThread
 from app.steadier import Steadier
 from app.view import State, View
@@ -51,6 +51,7 @@ class Worker:
         self._stopped = self.paused = self._one_more = False
         self._renew = self._renew_steadier = False
         self._method: str | None = None  # asked for and not yet in use
+        self._against = ""  # a second method
         self._view = View(State.OPENING, "")
         self._feed: SourceThread | None = None
         self._left: list[SourceThread] = []  # that may still hold a device
@@ -95,6 +96,11 @@ class Worker:
         """Fit by another method from the next frame on."""
         with self._changed:
             self._method = name
+
+    def compare_with(self, name: str) -> None:
+        """Fit each frame by a second method too, from the next one on; empty: no more."""
+        with self._changed:
+            self._against = name
 
     def renew_fitter(self) -> None:
         """Make the fitter anew before the next frame."""
@@ -144,7 +150,9 @@ class Worker:
     @property
     def wants_change(self) -> bool:
         """Whether the fitter is to be another one from the next frame on."""
-        return self._renew or self._method is not None
+        fitter = self._fitter
+        compares = isinstance(fitter, Compares) and fitter.rival != self._against
+        return self._renew or self._method is not None or compares
 
     def new_fitter(self) -> LiveFitter:
         """In place of the present one, which broke."""
@@ -237,6 +245,8 @@ class Worker:
             self._fitter = fitter = self._make_fitter()
         elif name is not None:
             fitter.use(name)
+        if isinstance(fitter, Compares) and fitter.rival != self._against:
+            fitter.compare_with(self._against)
         return fitter
 
     def pause_is_over(self, timeout_s: float | None) -> bool:
