@@ -4,7 +4,7 @@ from app.canvas import MakeRenderer, letterbox
 from app.face_tags import FaceTags, tag_places
 from app.method_menu import method_title
 from app.overlay_widget import OverlayWidget, trust_fade
-from app.qt import QLabel, QResizeEvent, QStackedLayout, Qt, QWidget
+from app.qt import QLabel, QResizeEvent, QSize, Qt, QWidget
 from app.view import View
 from app.wipe_widget import WipeSide, WipeWidget
 from engine.methods import METHODS
@@ -37,12 +37,11 @@ class Stage(QWidget):
     def __init__(self, canvas: OverlayWidget) -> None:
         super().__init__()
         self.canvas = canvas
-        self.wipe = WipeWidget(None)
+        self.wipe = WipeWidget(None, self)
+        self.wipe.hide()
+        canvas.setParent(self)
         self.wipe.setAccessibleName("Two methods against each other")
         self.wipe.shown_meter = canvas.shown_meter
-        self._layout = QStackedLayout(self)
-        self._layout.addWidget(canvas)
-        self._layout.addWidget(self.wipe)
         self.sides = tuple(_SideLabel(self) for _ in range(2))
         self.tags = FaceTags(self)
         self._view: View | None = None
@@ -60,7 +59,8 @@ class Stage(QWidget):
         compares = bool(view.rival) and view.frame is not None and not self.canvas.in_avatar
         if compares != self.in_comparison:
             self.in_comparison = compares
-            self._layout.setCurrentWidget(self.wipe if compares else self.canvas)
+            self.wipe.setVisible(compares)
+            self.canvas.setVisible(not compares)
             self.show_words(view)
         self.canvas.show_view(view)  # which draws it when it is seen
         if compares and view.frame is not None:
@@ -98,8 +98,14 @@ class Stage(QWidget):
         if self._view is not None:
             self.show_view(self._view)
 
+    def sizeHint(self) -> QSize:
+        return self.canvas.sizeHint()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        for canvas in (self.canvas, self.wipe):
+            if canvas.parentWidget() is self:
+                canvas.setGeometry(self.rect())
         self._place()
 
     def _side(self, faces: tuple[Reconstruction, ...]) -> WipeSide:
