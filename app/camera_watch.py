@@ -3,24 +3,20 @@
 import sys
 from collections.abc import Callable
 
-from app.qt import QObject, QTimer
+from app.qt import QObject, QTimer, media_devices
 from engine.io.camera import CameraInfo, list_cameras
 
-__all__ = ["CameraWatch", "camera_named"]
+__all__ = ["CameraWatch"]
 
 _EVERY_MS = 1500
-
-
-def camera_named(name: str, cameras: list[CameraInfo]) -> CameraInfo | None:
-    """The camera of this name; its number may be another one since it was plugged in again."""
-    return next((camera for camera in cameras if camera.name == name), None)
 
 
 class CameraWatch(QObject):
     """Calls back when the list of cameras has changed.
 
-    On Linux the system's list is read, which opens no device. Elsewhere Qt Multimedia tells, where
-    it can be imported; without it nothing is noticed, and `Try again` remains.
+    Qt Multimedia tells at once, where it can be imported. On Linux the system's list, which opens
+    no device, is read now and then besides: without Qt's part that is enough. Elsewhere without it
+    nothing is noticed, and `Try again` remains.
     """
 
     def __init__(
@@ -28,17 +24,25 @@ class CameraWatch(QObject):
         changed: Callable[[list[CameraInfo]], None],
         list_them: Callable[[], list[CameraInfo]] = list_cameras,
         every_ms: int = _EVERY_MS,
+        notifier: QObject | None = None,
     ) -> None:
+        """notifier: has the signal videoInputsChanged; None: Qt's own list."""
         super().__init__()
         self._changed, self._list = changed, list_them
-        self._known = list_them() if sys.platform.startswith("linux") else []
+        self._is_listed = sys.platform.startswith("linux")
+        self._known = list_them() if self._is_listed else []
+        self._notifier: QObject | None = None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.look)
-        self._devices: QObject | None = None
-        if sys.platform.startswith("linux"):
+        if self._is_listed:
             self._timer.start(every_ms)
-        else:
-            self._devices = _qt_devices(self._tell)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        if notifier is not None:
+            self._listen_to(notifier)
+        else:  # not before the first window: it loads some libraries
+            self._later.timeout.connect(lambda: self._listen_to(media_devices()))
+            self._later.start(every_ms)
 
     def look(self) -> None:
         """Compare the list with what it was."""
@@ -50,17 +54,17 @@ class CameraWatch(QObject):
     def stop(self) -> None:
         """Look no more."""
         self._timer.stop()
+        self._later.stop()
+        if self._notifier is not None:
+            self._notifier.videoInputsChanged.disconnect()
+            self._notifier = None
+
+    def _listen_to(self, notifier: QObject | None) -> None:
+        self._notifier = notifier
+        if notifier is not None:
+            # Elsewhere lists have no names that would show a change: the signal is one.
+            notifier.videoInputsChanged.connect(self.look if self._is_listed else self._tell)
 
     def _tell(self) -> None:
         self._known = self._list()
         self._changed(self._known)
-
-
-def _qt_devices(tell: Callable[[], None]) -> QObject | None:
-    """Qt's own list, or None where its part for media lacks a library."""
-    from app.qt import media_devices
-
-    devices = media_devices()
-    if devices is not None:
-        devices.videoInputsChanged.connect(tell)
-    return devices

@@ -10,11 +10,9 @@ from app.banner import Banner
 from app.compare_board import LEFT, RIGHT, Board, Phase, Spot
 from app.convergence_graph import ConvergenceGraph
 from app.qt import (
-    QAction,
     QActionGroup,
     QCloseEvent,
     QHBoxLayout,
-    QKeySequence,
     QLabel,
     QMainWindow,
     QResizeEvent,
@@ -27,6 +25,7 @@ from app.qt import (
 from app.scale_legend import ScaleLegend
 from app.scrub_bar import Mark, ScrubBar
 from app.side_panel import SidePanel
+from app.window_keys import WindowKeys
 from app.window_picture import window_picture
 from app.wipe_widget import WipeSide, WipeWidget
 from engine.compare.side_fit import SideFit, time_text
@@ -101,6 +100,7 @@ class CompareWindow(QMainWindow):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._play_on)
+        self._keys = WindowKeys(self)
         self._lay_out()
         self._add_toolbar()
         self._state = QLabel()
@@ -239,25 +239,25 @@ class CompareWindow(QMainWindow):
         self.addToolBar(bar)
         group = QActionGroup(self)
         for key, (mode, title) in enumerate(MODES, start=1):
-            action = self._toggle(
+            action = self._keys.toggle(
                 title, str(key), lambda on, mode=mode: on and self.canvas.set_mode(mode)
             )
             group.addAction(action)
             bar.addAction(action)
             action.setChecked(mode is self.canvas.mode)
         bar.addSeparator()
-        self.error_action = self._toggle("Error map", "E", self._show_errors)
-        self.zoom_action = self._toggle("Zoom", "Z", lambda on: self.refresh())
-        self.play_action = self._toggle("Play", "Space", self._set_playing)
+        self.error_action = self._keys.toggle("Error map", "E", self._show_errors)
+        self.zoom_action = self._keys.toggle("Zoom", "Z", lambda on: self.refresh())
+        self.play_action = self._keys.toggle("Play", "Space", self._set_playing)
         bar.addActions([self.error_action, self.zoom_action, self.play_action])
         for keys, step in (("Left", -1), ("Right", 1)):
-            self._add_shortcut(keys, lambda step=step: self.go(self.position + step))
+            self._keys.add(keys, "", lambda step=step: self.go(self.position + step))
         for keys, way in (("[", -_SPLIT_STEP), ("]", _SPLIT_STEP)):
-            self._add_shortcut(keys, lambda way=way: self.canvas.set_split(self.canvas.split + way))
-        self._add_shortcut("Home", lambda: self.go(0))
-        self._add_shortcut("End", lambda: self.go(self._board.n_frames))
-        self._add_shortcut("Q", self.close)
-        self._add_shortcut("Esc", self.close)
+            self._keys.add(keys, "", lambda way=way: self.canvas.set_split(self.canvas.split + way))
+        self._keys.add("Home", "", lambda: self.go(0))
+        self._keys.add("End", "", lambda: self.go(self._board.n_frames))
+        self._keys.add("Q", "", self.close)
+        self._keys.add("Esc", "", self.close)
 
     def _show_errors(self, on: bool) -> None:
         self.legend.setVisible(on)
@@ -286,20 +286,6 @@ class CompareWindow(QMainWindow):
         if here is not None and there is not None:
             wait_ms = round((there.frame.t_ns - here.frame.t_ns) / 1e6)
         self._timer.start(min(max(wait_ms, _PLAY_MS[0]), _PLAY_MS[1]))
-
-    def _toggle(self, title: str, key: str, act: Callable[[bool], None]) -> QAction:
-        action = QAction(title, self)
-        action.setCheckable(True)
-        action.setShortcut(QKeySequence(key))
-        action.setToolTip(f"{title} ({key})")
-        action.toggled.connect(act)
-        return action
-
-    def _add_shortcut(self, key: str, act: Callable[[], object]) -> None:
-        action = QAction(self)
-        action.setShortcut(QKeySequence(key))
-        action.triggered.connect(lambda: act())
-        self.addAction(action)
 
 
 def _faces(fit: SideFit | None) -> tuple[Reconstruction, ...]:

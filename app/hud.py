@@ -57,6 +57,8 @@ def hud_lines(view: View, shown: ShownMeter, memory: float) -> Sequence[str]:
     stats = view.stats
     source = f"{stats.source_fps:.1f}" if stats.source_fps is not None else "-"
     lines = [f"shown {shown.fps:.1f}/s   fitted {stats.fps:.1f}/s   source {source}/s"]
+    if stats.source_format is not None:
+        lines.append(f"camera promises {stats.source_format.title}")
     if (age := shown.age_ms) is not None:
         lines.append(f"{'age':<9}{age[0]:7.1f}{age[1]:8.1f}  ms p50, p95")
     for stage, p50 in stats.stage_ms.items():

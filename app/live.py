@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from app.camera_watch import CameraWatch, camera_named
+from app.camera_desk import chosen_format
+from app.camera_watch import CameraWatch
 from app.cli.choices import chosen_method
 from app.display import check_display
 from app.leaving import leave, let_signals_close
 from app.method_menu import Methods
 from app.persons import Persons
+from app.provider_desk import ProviderDesk
 from app.recording import RecordingDesk
 from app.session import LiveSession, Loaded, make_application
 from app.settings import SettingsStore, user_settings_dir
@@ -22,8 +24,8 @@ from app.view import State, View
 from app.worker import Request
 from engine.errors import CaptureError, EngineError, OutputError
 from engine.head_choice import chosen_head_model
-from engine.io.camera import CameraInfo
 from engine.io.image import save_png
+from engine.io.source import Source
 from engine.methods import LIVE_METHODS, obstacles
 from engine.normal_choice import choose_normals
 from engine.pipeline import Reconstructor
@@ -83,7 +85,7 @@ def run_window(settings: LiveSettings) -> int:
         load=lambda tell: load_parts(settings, session, tell),
         store=store,
         persons=persons,
-        providers=available_providers,
+        providers=ProviderDesk(store, available_providers),
         recording=RecordingDesk(settings.record_to),
     )
     photographer = None
@@ -91,7 +93,7 @@ def run_window(settings: LiveSettings) -> int:
         photographer = Photographer(session, settings.screenshot, settings.screenshot_after)
         session.on_view = photographer
     timer = let_signals_close(session.window)
-    watch = CameraWatch(lambda cameras: _try_again(session, cameras))
+    watch = CameraWatch(session.cameras_changed)
     session.start(_first_request(settings, store))
     code = application.exec()
     timer.stop()
@@ -122,6 +124,7 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
         for target in settings.send:
             desk.send_to(target)
     tell("Loading the networks …")
+    session.window.providers.prime()
     normals = choose_normals(settings.normals)
     stored, no_normals = session.window.store.present, "" if normals.path else normals.reason
     names = dict.fromkeys((*LIVE_METHODS, *([settings.method] if settings.method else [])))
@@ -134,15 +137,20 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
         method = chosen_method(None, model, normals, settings.n2fnet)
 
     def make_fitter() -> Reconstructor:
-        provider = session.window.store.present.provider
+        provider = session.window.providers.present
         return Reconstructor(
             model,
             method=session.window.method,
             n_faces=session.window.store.present.n_faces,
+            by_turns=session.window.store.present.by_turns,
             normals=normals.load(provider),
             provider=provider,
             weights=settings.n2fnet,
         )
+
+    def open_named(spec: str) -> Source:
+        stored = session.window.store.present
+        return open_source(present_spec(spec, stored), model, chosen_format(stored))
 
     def make_steadier() -> Steadier:
         window = session.window
@@ -151,21 +159,13 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
     return Loaded(
         lambda ctx: head_renderer(ctx, model, live=not settings.smooth_edges),
         make_fitter,
-        lambda spec: open_source(present_spec(spec, session.window.store.present), model),
+        open_named,
         no_normals=normals.reason,
         methods=Methods(
             method, {name: reasons.get(name, "") for name in dict.fromkeys((*reasons, method))}
         ),
         make_steadier=make_steadier,
     )
-
-
-def _try_again(session: LiveSession, cameras: list[CameraInfo]) -> None:
-    """A camera was plugged in: if it is the one that could not be opened, show it."""
-    window = session.window
-    named = window.store.present.source_title
-    if window.has_failed and (camera := camera_named(named, cameras)) is not None:
-        window.open(Request(f"webcam:{camera.index}", camera.name))
 
 
 def _log_instead_of_abort() -> None:

@@ -1,11 +1,11 @@
-"""The button that says how heads are fitted, and whose menu chooses another way."""
+"""The button that says how heads are fitted, and whose menu chooses another way, or two ways."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app.qt import QAction, QActionGroup, QMenu, Qt, QToolButton, QWidget
 
-__all__ = ["MethodButton", "Methods"]
+__all__ = ["MethodButton", "Methods", "method_title"]
 
 _TITLES = {
     "landmarks": "Landmarks",
@@ -15,6 +15,11 @@ _TITLES = {
     "n2fnet-noseg": "N2FNet, no mask",
     "rgb": "RGB network",
 }
+
+
+def method_title(name: str) -> str:
+    """For people."""
+    return _TITLES.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +33,83 @@ class Methods:
 class MethodButton(QToolButton):
     """Names the method in use; methods that cannot be used are grey, and say why."""
 
-    def __init__(self, parent: QWidget, methods: Methods, use: Callable[[str], None]) -> None:
-        """use: called with the name of the method that was chosen."""
+    def __init__(
+        self,
+        parent: QWidget,
+        methods: Methods,
+        use: Callable[[str], None],
+        compare: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        """Args:
+        use: called with the name of the method that was chosen.
+        compare: called with the name of a second one; empty: there is none any more.
+        """
         super().__init__(parent)
-        self._use = use
+        self._use, self._compare = use, compare
         self.chosen = methods.chosen
+        self.against = ""
+        """The second method; empty: none."""
         self.setObjectName("method")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.setToolTip("How the head is fitted (F: the next way)")
-        menu, group = QMenu(self), QActionGroup(self)
-        menu.setToolTipsVisible(True)
-        self.actions_by_name: dict[str, QAction] = {}
-        for name, obstacle in methods.obstacles.items():
-            action = QAction(_TITLES.get(name, name), self)
-            action.setCheckable(True)
-            action.setEnabled(not obstacle)
-            action.setToolTip(obstacle)
-            action.triggered.connect(lambda _, name=name: self._choose(name))
-            group.addAction(action)
-            menu.addAction(action)
-            self.actions_by_name[name] = action
-        self.setMenu(menu)
+        self.setToolTip("How the head is fitted (F: the next way; B: another one against it)")
+        self._menu = QMenu(self)
+        self._menu.setToolTipsVisible(True)
+        self.actions_by_name = self._add_methods(methods, self._choose)
+        self._menu.addSection("Against it, on the same frames")
+        nothing = QAction("Nothing", self)
+        self.rivals_by_name = self._add_methods(methods, self.compare_with, nothing)
+        self.setMenu(self._menu)
         self._show()
 
     def choose_next(self) -> None:
         """The next method that can be used."""
-        usable = [name for name, action in self.actions_by_name.items() if action.isEnabled()]
+        usable = self._usable
         if len(usable) > 1:
             self._choose(usable[(usable.index(self.chosen) + 1) % len(usable)])
+
+    def toggle_comparison(self, last: str = "") -> None:
+        """Compare with another method, or end it.
+
+        Args:
+            last: what it was compared with the last time.
+        """
+        others = [name for name in self._usable if name != self.chosen]
+        if self.against:
+            self.compare_with("")
+        elif others:
+            self.compare_with(last if last in others else others[0])
+
+    def compare_with(self, name: str) -> None:
+        """The second method; empty: none. One that cannot be used is left out."""
+        if name and name not in self._usable:
+            name = ""
+        if name != self.against:
+            self.against = name
+            self._compare(name)
+        self._show()
+
+    @property
+    def _usable(self) -> list[str]:
+        return [name for name, action in self.actions_by_name.items() if action.isEnabled()]
+
+    def _add_methods(
+        self, methods: Methods, choose: Callable[[str], None], none: QAction | None = None
+    ) -> dict[str, QAction]:
+        group, actions = QActionGroup(self), {}
+        if none is not None:
+            actions[""] = none
+        for name, obstacle in methods.obstacles.items():
+            actions[name] = QAction(method_title(name), self)
+            actions[name].setEnabled(not obstacle)
+            actions[name].setToolTip(obstacle)
+        for name, action in actions.items():
+            action.setCheckable(True)
+            action.triggered.connect(lambda _, name=name: choose(name))
+            group.addAction(action)
+            self._menu.addAction(action)
+        return actions
 
     def _choose(self, name: str) -> None:
         if name != self.chosen:
@@ -67,4 +119,6 @@ class MethodButton(QToolButton):
 
     def _show(self) -> None:
         self.actions_by_name[self.chosen].setChecked(True)
-        self.setText(_TITLES.get(self.chosen, self.chosen))
+        self.rivals_by_name[self.against].setChecked(True)
+        against = f" / {method_title(self.against)}" if self.against else ""
+        self.setText(method_title(self.chosen) + against)

@@ -1,37 +1,22 @@
-"""The picture: a QOpenGLWidget that hosts engine.render. All GL is made, used and freed here."""
-
-from collections.abc import Callable
-
-import moderngl
+"""The picture of the window: the frame of a view with its heads over it, or the head alone."""
 
 from app.avatar import TRANSPARENT, Avatar
-from app.hud import ShownMeter
+from app.canvas import Canvas, MakeRenderer
 from app.orbit import Orbit
-from app.qt import (
-    QMouseEvent,
-    QOpenGLWidget,
-    QPointF,
-    QSize,
-    Qt,
-    QWheelEvent,
-    QWidget,
-)
-from app.qt_gl import attach
-from app.qt_screen import QtScreen, size_px
-from app.theme import CANVAS_RGB
+from app.qt import QColor, QMouseEvent, QPointF, Qt, QWheelEvent, QWidget
 from app.view import View
-from engine.recording.shot import Stand
-from engine.render.context import describe, draws_in_software
-from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
-from engine.render.prediction import PredictionMode
-from engine.render.renderer import MeshRenderer, RenderMode
-from engine.types import U8, Reconstruction
+from engine.recording.shot import Look, Stand
+from engine.render.overlay import draw_overlay, overlaid
+from engine.render.renderer import MeshRenderer
+from engine.types import U8
 
-__all__ = ["OverlayWidget", "letterbox", "trust_fade"]
+__all__ = ["OverlayWidget", "trust_fade"]
 
 _TRUSTED, _DOUBTED = 0.6, 0.15
 """Quality from which a head is drawn in full, and at which hardly anything of it is left."""
 _LEAST_FADE = 0.12
+_GREY = (44, 47, 54)
+"""Behind the head in films, where the window shows nothing there."""
 
 
 def trust_fade(quality: float) -> float:
@@ -40,58 +25,27 @@ def trust_fade(quality: float) -> float:
     return _LEAST_FADE + (1.0 - _LEAST_FADE) * min(1.0, max(0.0, share))
 
 
-def letterbox(canvas: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The largest rectangle of the picture's shape in the middle of the canvas.
-
-    Args: canvas, picture: width, height px.
-    Returns: x, y, width, height px, each side at least 1.
-    """
-    scale = min(canvas[0] / picture[0], canvas[1] / picture[1])
-    width, height = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
-    return (canvas[0] - width) // 2, (canvas[1] - height) // 2, width, height
-
-
-class OverlayWidget(QOpenGLWidget):
+class OverlayWidget(Canvas):
     """Shows the frame of a view with its heads drawn over it."""
 
     def __init__(
-        self,
-        make_renderer: Callable[[moderngl.Context], MeshRenderer] | None = None,
-        parent: QWidget | None = None,
+        self, make_renderer: MakeRenderer | None = None, parent: QWidget | None = None
     ) -> None:
-        """make_renderer: called whenever Qt gives the widget a new GL context; None: not yet
-        known, see `set_renderer`."""
-        super().__init__(parent)
-        self._make_renderer = make_renderer
-        self.shown_meter = ShownMeter()
+        """make_renderer: called whenever there is a new GL context; None: not yet known, see
+        `set_renderer`."""
+        super().__init__(make_renderer, parent=parent)
         self._avatar = Avatar()
         self._in_avatar = False
         self._dragged_from: QPointF | None = None
+        self._view: View | None = None
         self.fades_by_trust = True
         self.backdrop = TRANSPARENT
         """Behind the avatar: a colour as "#rrggbb", or "transparent"."""
-        self.frameSwapped.connect(self._count_shown)
-        self._ctx: moderngl.Context | None = None
-        self._renderer: MeshRenderer | None = None
-        self._screen = QtScreen()
-        self._in_software = False  # then nothing is drawn larger than it is shown
-        self._view: View | None = None
-        self._stale = True  # the renderer's picture is not of the present view and settings
-        self.mode: RenderMode | PredictionMode = RenderMode.SHADED
-        self.opacity = DEFAULT_OPACITY
-        self.mirrored = False
-        self.n_painted = 0
-        """Pictures that reached the screen."""
 
-    def set_renderer(self, make_renderer: Callable[[moderngl.Context], MeshRenderer]) -> None:
-        """The head model is loaded: draw by this from now on."""
-        self._make_renderer = make_renderer
+    def show_view(self, view: View) -> None:
+        """Draw this view from now on."""
+        self._view, self._captured_ns = view, view.captured_ns
         self._repaint()
-
-    @property
-    def drawn_by(self) -> str:
-        """The OpenGL driver; empty before the first picture."""
-        return describe(self._ctx)["renderer"] if self._ctx is not None else ""
 
     @property
     def in_avatar(self) -> bool:
@@ -114,77 +68,37 @@ class OverlayWidget(QOpenGLWidget):
         self.fades_by_trust = on
         self._repaint()
 
-    def avatar_picture(self, size: tuple[int, int]) -> U8 | None:
-        """(H, W, 4) RGBA of the avatar as it stands, clear around it; None without a head.
-
-        Args:
-            size: width, height px.
-        """
-        if self._renderer is None or not self._faces:
-            return None
-        self.makeCurrent()
-        try:
-            self._avatar.draw(self._renderer, self._view, self.mode, size, TRANSPARENT)
-            self._stale = True
-            return self._renderer.read(alpha=True)
-        finally:
-            self.doneCurrent()
-            self.update()
-
     @property
     def avatar_stand(self) -> Stand | None:
         """Where the avatar's camera stands; None while the photo is shown."""
         return self._avatar.stand if self._in_avatar else None
 
     @property
-    def _faces(self) -> tuple[Reconstruction, ...]:
-        return self._view.faces if self._view is not None else ()
+    def look(self) -> Look:
+        """As heads are drawn here; asked on other threads, which only read."""
+        colour = QColor(self.backdrop)
+        rgb = (colour.red(), colour.green(), colour.blue()) if colour.isValid() else _GREY
+        fade = trust_fade if self.fades_by_trust else lambda quality: 1.0
+        return Look(self.mode, self.opacity, self.mirrored, rgb, self.avatar_stand, fade)
 
-    def show_view(self, view: View) -> None:
-        """Draw this view from now on."""
-        self._view = view
-        self._repaint()
+    def avatar_picture(self, size: tuple[int, int]) -> U8 | None:
+        """(H, W, 4) RGBA of the avatar as it stands, clear around it; None without a head.
 
-    def set_mode(self, mode: RenderMode | PredictionMode) -> None:
-        self.mode = mode
-        self._repaint()
-
-    def set_opacity(self, opacity: float) -> None:
-        """opacity: 0..1 of the head."""
-        self.opacity = opacity
-        self._repaint()
-
-    def set_mirrored(self, mirrored: bool) -> None:
-        """Show everything the other way round, as a mirror does."""
-        self.mirrored = mirrored
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        return QSize(960, 640)
-
-    def initializeGL(self) -> None:
-        # Runs again after the widget moved to another window: everything is made anew.
-        self.context().aboutToBeDestroyed.connect(self._free)
-        self._ctx = attach()
-        self._screen.forget()
-        self._in_software = draws_in_software(self._ctx)
-        self._stale = True
-
-    def paintGL(self) -> None:
-        if self._ctx is None:
-            return
-        if self._renderer is None and self._make_renderer is not None:
-            self._renderer = self._make_renderer(self._ctx)
-        size = size_px(self)
-        has_picture = self._draw_picture(size)
-        screen = self._screen.of(self._ctx, self.defaultFramebufferObject(), size)
-        screen.use()
-        self._ctx.scissor = None
-        screen.clear(*CANVAS_RGB, 1.0, viewport=(0, 0, *size))
-        if has_picture and self._renderer is not None:
-            place = letterbox(size, self._renderer.texture.size)
-            self._renderer.blit_to(screen, place, mirrored=self.mirrored)
-            self.n_painted += 1
+        Args:
+            size: width, height px.
+        """
+        view = self._view
+        if view is None or not view.faces:
+            return None
+        self._surface.makeCurrent()
+        try:
+            if not (renderers := self._ready()):
+                return None
+            self._avatar.draw(renderers[0], view, self.mode, size, TRANSPARENT)
+            return renderers[0].read(alpha=True)
+        finally:
+            self._surface.doneCurrent()
+            self._repaint()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if self._in_avatar and event.button() == Qt.MouseButton.LeftButton:
@@ -219,45 +133,27 @@ class OverlayWidget(QOpenGLWidget):
         self._avatar.orbit = orbit
         self._repaint()
 
-    def resizeGL(self, width: int, height: int) -> None:
-        self._screen.forget()
-        self._stale = True  # what is drawn may depend on the widget's size
+    def _has_picture(self) -> bool:
+        return self._view is not None and self._view.frame is not None
 
-    def _draw_picture(self, size: tuple[int, int]) -> bool:
-        """Renew the renderer's picture where it is stale. Returns: whether there is one."""
+    def _draw(
+        self, which: int, renderer: MeshRenderer, size: tuple[int, int], *, in_memory: bool
+    ) -> U8 | None:
         view = self._view
-        if self._renderer is None or view is None or view.frame is None:
-            return False
-        if not self._stale:
-            return True
-        self._stale = False
+        if view is None or view.frame is None:
+            return None
         if self._in_avatar:
-            args = (self._renderer, view, self.mode, size, self.backdrop)
+            args = (renderer, view, self.mode, size, self.backdrop)
             self._avatar.draw(*args, for_screen=True)
-            return True
+            return renderer.read() if in_memory else None
         fades = [trust_fade(face.quality) for face in view.faces] if self.fades_by_trust else None
-        draw_overlay(
-            self._renderer,
-            view.frame.image,
-            view.faces,
-            mode=self.mode,
-            opacity=self.opacity,
-            fades=fades,
-            largest=size if self._in_software else None,
-        )
-        return True
-
-    def _count_shown(self) -> None:
-        if self._view is not None and self._view.captured_ns is not None and self.n_painted:
-            self.shown_meter.shown(self._view.captured_ns)
-
-    def _repaint(self) -> None:
-        self._stale = True
-        self.update()
-
-    def _free(self) -> None:
-        self.makeCurrent()
-        if self._renderer is not None:
-            self._renderer.release()
-        self._renderer = self._ctx = None
-        self.doneCurrent()
+        how = {
+            "mode": self.mode,
+            "opacity": self.opacity,
+            "fades": fades,
+            "largest": size if self._in_software else None,
+        }
+        if in_memory:
+            return overlaid(renderer, view.frame.image, view.faces, **how)
+        draw_overlay(renderer, view.frame.image, view.faces, **how)
+        return None

@@ -25,6 +25,7 @@ from PyQt6.QtGui import (
     QImage,
     QKeySequence,
     QMouseEvent,
+    QOffscreenSurface,
     QOpenGLContext,
     QPainter,
     QPaintEvent,
@@ -97,6 +98,7 @@ __all__ = [
     "QMessageBox",
     "QMouseEvent",
     "QObject",
+    "QOffscreenSurface",
     "QOpenGLContext",
     "QOpenGLWidget",
     "QPaintEvent",
@@ -129,6 +131,7 @@ __all__ = [
     "Qt",
     "forget_cv2_plugins",
     "media_devices",
+    "pixel_format_code",
     "pyqtSignal",
 ]
 
@@ -147,3 +150,16 @@ def media_devices() -> QObject | None:
     except ImportError:
         return None
     return QMediaDevices()
+
+
+_CODES = {
+    "Format_Jpeg": "MJPG",
+    "Format_YUYV": "YUYV",
+    "Format_UYVY": "UYVY",
+    "Format_NV12": "NV12",
+}
+
+
+def pixel_format_code(pixel_format: object) -> str:
+    """Of a QVideoFrameFormat.PixelFormat, as cv2 and V4L2 call it; empty for rare ones."""
+    return _CODES.get(getattr(pixel_format, "name", ""), "")

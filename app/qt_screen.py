@@ -2,12 +2,12 @@
 
 import moderngl
 
-from app.qt import QOpenGLWidget
+from app.qt import QWidget
 
 __all__ = ["QtScreen", "size_px"]
 
 
-def size_px(widget: QOpenGLWidget) -> tuple[int, int]:
+def size_px(widget: QWidget) -> tuple[int, int]:
     """Width and height of what a widget draws, in the display's own pixels."""
     ratio = widget.devicePixelRatioF()
     return max(1, round(widget.width() * ratio)), max(1, round(widget.height() * ratio))

@@ -15,8 +15,9 @@ from app.qt import (
     QUrl,
     QWidget,
 )
-from app.recording import RecordingDesk, Told
+from app.recording import RecordingDesk
 from app.settings import SettingsStore
+from app.told import Told
 from engine.recording.shot import Content
 from engine.recording.take import TakeState
 from engine.streaming.sink import SinkState

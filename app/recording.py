@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from app.told import Told, take_told
 from app.view import State, View
 from engine.errors import EngineError, OutputError
 from engine.flame.model import HeadModel
@@ -42,14 +43,6 @@ class TakeSettings:
     content: Content = Content.OVERLAY
     suffix: str = ".mp4"  # or ".mkv"
     private: bool = False  # parameters alone; no pixels leave memory
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Something that a person should read."""
-
-    text: str
-    is_problem: bool = False
 
 
 def default_folder() -> Path:
@@ -187,7 +180,7 @@ class RecordingDesk:
         with self._changed:
             take, self._take = self._take, None
         if take is not None:
-            self._run(lambda: self._tell_of(take.stop(_FINISHING_S)), "The recording")
+            self._run(lambda: self._told.put(take_told(take.stop(_FINISHING_S))), "The recording")
 
     def screenshot(self, content: Content | None = None) -> None:
         """Write the present frame as PNG, on a thread of its own; an avatar with alpha.
@@ -243,7 +236,7 @@ class RecordingDesk:
             take = Take(self._writer(path, model, settings, live=False), path.with_suffix(".json"))
             for shot in shots:
                 take.submit(shot, wait=True)
-            self._tell_of(take.stop(_FINISHING_S))
+            self._told.put(take_told(take.stop(_FINISHING_S)))
 
         self._run(record, "The film")
 
@@ -324,21 +317,6 @@ class RecordingDesk:
         path = free_path(self.folder, take_stem(self._clock()), ".png")
         save_png(path, picture)
         self._told.put(Told(f"Saved {path}"))
-
-    def _tell_of(self, state: TakeState) -> None:
-        if state.problem:
-            self._told.put(Told(state.problem, is_problem=True))
-        elif not state.ended:
-            self._told.put(Told("The recording does not end; it is left behind", is_problem=True))
-        elif not state.parts:
-            self._told.put(Told("Nothing was recorded: no frame came", is_problem=True))
-        else:
-            dropped = f", {state.n_dropped} frames dropped" if state.n_dropped else ""
-            more = f" and {len(state.parts) - 1} more parts" if len(state.parts) > 1 else ""
-            notice = f" ({state.notice})" if state.notice else ""
-            where = state.parts[0].path
-            text = f"Saved {where}{more}: {state.seconds:.1f} s{dropped}{notice}"
-            self._told.put(Told(text))
 
     def _run(self, act: Callable[[], object], what: str) -> None:
         def job() -> None:

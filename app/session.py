@@ -2,15 +2,18 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import moderngl
 
+from app.camera_desk import camera_named
+from app.commands import Commands
 from app.mailbox import Mailbox
-from app.main_window import Commands, MainWindow
+from app.main_window import MainWindow
 from app.method_menu import Methods
 from app.persons import Persons
+from app.provider_desk import ProviderDesk
 from app.qt import (
     QApplication,
     QObject,
@@ -26,6 +29,7 @@ from app.theme import apply_theme
 from app.view import State, View
 from app.worker import LiveFitter, Request, Worker
 from engine.errors import EngineError
+from engine.io.camera import CameraInfo
 from engine.io.source import Source
 from engine.render.renderer import MeshRenderer
 from engine.video_fit import cause_of
@@ -91,7 +95,7 @@ class LiveSession(QObject):
         load: Callable[[Callable[[str], None]], Loaded] | None = None,
         store: SettingsStore | None = None,
         persons: Persons | None = None,
-        providers: Callable[[], Mapping[str, str]] | None = None,
+        providers: ProviderDesk | None = None,
         recording: RecordingDesk | None = None,
     ) -> None:
         """Args:
@@ -100,7 +104,7 @@ class LiveSession(QObject):
         load: finds them out instead, on a thread of its own, while the window is open already;
             tells what it is at by the callable it is given.
         store, persons: what the window remembers; None: nothing.
-        providers: names and titles of what networks can run on.
+        providers: what networks can run on; closed here.
         recording: gets every view; closed here.
         """
         super().__init__()
@@ -121,15 +125,15 @@ class LiveSession(QObject):
             set_paused=lambda paused: self._tell(lambda w: w.set_paused(paused)),
             closed=self.stop,
             use_method=lambda name: self._tell(lambda w: w.set_method(name)),
+            compare_with=lambda name: self._tell(lambda w: w.compare_with(name)),
             seek=lambda share: self._tell(lambda w: w.seek(share)),
             set_options=lambda options: self._tell(lambda w: w.set_options(options)),
             renew_fitter=lambda: self._tell(Worker.renew_fitter),
             renew_person=lambda: self._tell(Worker.renew_person),
-            providers=providers or (lambda: {"cpu": "CPU"}),
         )
         self.recording = recording
         self.window = MainWindow(
-            make_renderer, commands, no_normals, methods, store, persons, recording
+            make_renderer, commands, no_normals, methods, store, persons, recording, providers
         )
         if make_renderer is not None and make_fitter is not None and open_named is not None:
             self._begin(Loaded(make_renderer, make_fitter, open_named))
@@ -148,9 +152,22 @@ class LiveSession(QObject):
             self.stopped_clean = not loader.is_alive()
         if self.worker is not None:
             self.stopped_clean = self.worker.stop() and self.stopped_clean
+        self.stopped_clean = self.window.providers.close() and self.stopped_clean
         if self.recording is not None:
             self.stopped_clean = self.recording.close() and self.stopped_clean
         self._views.close()
+
+    def cameras_changed(self, cameras: list[CameraInfo]) -> None:
+        """Show the list, and the camera that is wanted where it has come back."""
+        window = self.window
+        window.source_button.refresh()
+        camera = camera_named(window.store.present.source_title, cameras)
+        if camera is None or not window.store.present.source.startswith("webcam:"):
+            return
+        if window.has_failed:
+            window.open(Request(f"webcam:{camera.index}", camera.name))
+        else:
+            self._tell(Worker.retry_now)
 
     def publish(self, view: View) -> None:
         """Show this view as soon as the window looks; from any thread."""
@@ -208,6 +225,7 @@ class LiveSession(QObject):
             make_steadier=loaded.make_steadier,
             options=self.window.options,
         )
+        self.worker.compare_with(self.window.against)
         self.worker.start()
         if self._first is not None:
             self.worker.open(self._first)

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,9 @@ class Settings:
     steady: bool = True
     pipelined: bool = False
     every_frame: bool = True  # of files; False: they keep their pace and drop
-    provider: str = "auto"  # as in engine.stages.onnx_session
+    provider: str = "auto"  # as in engine.stages.onnx_session, or "fastest": by provider_ms
+    provider_ms: Mapping[str, float] = field(default_factory=dict)  # measured, by provider
+    provider_ms_of: str = ""  # versions and networks that provider_ms belongs to
     hud: bool = False
     avatar: bool = False
     backdrop: str = "#1f6f50"  # behind the avatar: a colour, or "transparent"
@@ -44,7 +46,14 @@ class Settings:
     private: bool = False  # parameters alone are kept, no pictures
     keep_replay: bool = False  # the last ten seconds, at hand to be saved
     n_faces: int = 1  # to follow, 1..8
+    by_turns: bool = True  # faces beside the first are fitted as time allows, not in every frame
+    against: str = ""  # a second method beside `method`; empty: none
+    last_against: str = ""  # the one of the last time
+    beside: bool = False  # two methods next to each other; False: with a line to drag
     person: str = ""  # name of a saved person; empty: learned in the first seconds
+    camera_formats: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by name, as CameraFormat's str
 
 
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
@@ -75,19 +84,24 @@ def settings_from(stored: Mapping[str, Any]) -> tuple[Settings, list[str]]:
         told.append(
             f"the settings are of a newer n2fnet (form {version}); what it added is ignored"
         )
-    known = {field.name: field for field in fields(Settings)}
+    known = {f.name: getattr(Settings(), f.name) for f in fields(Settings)}
     kept: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
             told.append(f"setting {name!r} is unknown and ignored")
             continue
-        wanted = type(known[name].default)
-        is_right = type(value) is wanted and value in _CHOICES.get(name, (value,))
-        if is_right:
+        if _is_right(name, value, known[name]):
             kept[name] = value
         else:
             told.append(f"setting {name} is {value!r}, which it cannot be; its default is used")
     return Settings(**kept), told
+
+
+def _is_right(name: str, value: object, default: object) -> bool:
+    """Whether a setting can be this. A table holds what the window itself wrote into it."""
+    if isinstance(default, dict):
+        return isinstance(value, dict) and all(isinstance(v, (str, float)) for v in value.values())
+    return type(value) is type(default) and value in _CHOICES.get(name, (value,))
 
 
 def _migrated(values: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.camera_watch import camera_named
+from app.camera_desk import CameraDesk, camera_named
 from app.qt import QFileDialog, QInputDialog, QMenu, Qt, QToolButton, QWidget
 from app.settings import Settings
 from app.source_thread import Request
 from engine.io.camera import list_cameras
+from engine.io.camera_format import AUTOMATIC, CameraFormat
 from engine.io.image import IMAGE_SUFFIXES
 from engine.io.stream import is_url
 from engine.io.video import VIDEO_SUFFIXES
@@ -75,9 +76,21 @@ def present_spec(spec: str, settings: Settings) -> str:
 class SourceButton(QToolButton):
     """Shows the present source; its menu, made anew at each opening, offers the others."""
 
-    def __init__(self, parent: QWidget, choose: Callable[[Request], None]) -> None:
+    def __init__(
+        self,
+        parent: QWidget,
+        choose: Callable[[Request], None],
+        cameras: CameraDesk,
+        gives: Callable[[], str] = str,
+    ) -> None:
+        """Args:
+        choose: opens a source, also the present one once more.
+        cameras: knows them and their formats.
+        gives: what the present camera really gives, for people; empty: nobody knows.
+        """
         super().__init__(parent)
-        self._choose = choose
+        self._choose, self._cameras, self._gives = choose, cameras, gives
+        self._shown: Request | None = None
         self.setObjectName("source")
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -85,8 +98,18 @@ class SourceButton(QToolButton):
         self.setToolTip("Choose a camera or a file (C; O opens a file)")
         self.setText("Source")
         menu = QMenu(self)
-        menu.aboutToShow.connect(self._fill)
+        menu.aboutToShow.connect(self.fill)
         self.setMenu(menu)
+
+    def show_request(self, request: Request) -> None:
+        """It is what is shown now."""
+        self._shown = request
+        self.setText(request.title)
+
+    def refresh(self) -> None:
+        """Cameras have come or gone: a menu that is open must say so."""
+        if self.menu().isVisible():
+            self.fill()
 
     def open_file(self) -> None:
         """Ask for a video or picture."""
@@ -109,14 +132,17 @@ class SourceButton(QToolButton):
         if given and address.strip():
             self._choose(request_of(address.strip()))
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
+        """Write the menu anew."""
         menu = self.menu()
         menu.clear()
-        cameras = camera_requests()
+        cameras = [Request(f"webcam:{c.index}", c.name) for c in self._cameras.list()]
         for request in cameras:
             menu.addAction(request.title, lambda request=request: self._choose(request))
         if not cameras:
             menu.addAction("No camera found").setEnabled(False)
+        if (shown := self._shown) is not None and shown.spec.startswith("webcam:"):
+            self._add_formats(menu.addMenu(f"Pictures of {shown.title}"), shown)
         menu.addSeparator()
         menu.addAction("Open file…", self.open_file)
         menu.addAction("Open folder…", self.open_folder)
@@ -124,3 +150,32 @@ class SourceButton(QToolButton):
         menu.addSeparator()
         for request in (screen_request(), sample_request(), synthetic_request()):
             menu.addAction(request.title, lambda request=request: self._choose(request))
+
+    def _add_formats(self, menu: QMenu, shown: Request) -> None:
+        offered, is_known = self._cameras.offered(shown.title)
+        chosen = self._cameras.chosen(shown.title)
+        menu.addSection(f"Now: {self._gives()}" if self._gives() else "Not measured yet")
+        self._add_format(menu, shown, None, f"Automatic: {AUTOMATIC.title}", chosen)
+        menu.addSection(
+            "It offers" if is_known else "Usual ones; what it lacks becomes the nearest it has"
+        )
+        if chosen is not None and chosen not in offered:
+            offered = [chosen, *offered]
+        for each in offered:
+            self._add_format(menu, shown, each, each.title, chosen)
+
+    def _add_format(
+        self,
+        menu: QMenu,
+        shown: Request,
+        wanted: CameraFormat | None,
+        title: str,
+        chosen: CameraFormat | None,
+    ) -> None:
+        action = menu.addAction(title, lambda: self._take_format(shown, wanted))
+        action.setCheckable(True)
+        action.setChecked(wanted == chosen)
+
+    def _take_format(self, shown: Request, wanted: CameraFormat | None) -> None:
+        self._cameras.choose(shown.title, wanted)
+        self._choose(shown)

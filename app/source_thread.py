@@ -12,6 +12,7 @@ import numpy as np
 
 from app.mailbox import Mailbox
 from engine.errors import CaptureError, EngineError
+from engine.io.camera_format import CameraFormat
 from engine.io.source import Source
 from engine.types import Frame
 from engine.video_fit import cause_of
@@ -87,7 +88,7 @@ class SourceThread:
         self._every_frame, self.turns, self._retry_s = every_frame, turns, retry_s
         self._shots: Mailbox[Shot] = Mailbox()
         self._changed = threading.Condition()
-        self._closing = self._paused = False
+        self._closing = self._paused = self._again = False
         self._seek_to = start_at
         self._place = 0  # counts `seek`
         self._was_live = False
@@ -130,6 +131,18 @@ class SourceThread:
             return float(own)  # its own thread also counts what is dropped before it is read
         span = times[-1] - times[0] if len(times) > 1 else 0.0
         return (len(times) - 1) / span if span > 0 else None
+
+    @property
+    def taken_format(self) -> CameraFormat | None:
+        """What a camera took of what it was asked for; None for other sources."""
+        taken = getattr(self._source, "taken_format", None)
+        return taken if isinstance(taken, CameraFormat) else None
+
+    def retry_now(self) -> None:
+        """A source that was lost may be there again: do not wait to open it."""
+        with self._changed:
+            self._again = True
+            self._changed.notify_all()
 
     def take(self, timeout_s: float) -> Shot | None:
         """The next shot; None after timeout_s, or at once when it ended or was closed."""
@@ -282,4 +295,5 @@ class SourceThread:
         wait_s = self._retry_s[min(n_failed, len(self._retry_s)) - 1]
         logger.info("%s was lost (%s); opening it again in %g s", self.request.title, told, wait_s)
         with self._changed:
-            self._changed.wait_for(lambda: self._closing, wait_s)
+            self._changed.wait_for(lambda: self._closing or self._again, wait_s)
+            self._again = False

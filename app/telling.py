@@ -3,7 +3,7 @@
 from app.view import State, View
 from engine.types import Reconstruction
 
-__all__ = ["BannerJudge", "state_text", "stats_text"]
+__all__ = ["BannerJudge", "fallback_text", "gives_text", "state_text", "stats_text"]
 
 _NO_FACE_FRAMES = 10
 """So many frames without a face before it is said: shorter gaps would only flicker."""
@@ -44,6 +44,24 @@ def _is_doubtful(faces: tuple[Reconstruction, ...]) -> bool:
     return bool(faces) and faces[0].quality < _DOUBTED
 
 
+_SLOW_SHARE = 0.7
+"""Of the promised rate, below which a camera is said to be slow."""
+
+
+def gives_text(view: View) -> str:
+    """What the view's live source really gives; empty where that is not known."""
+    stats = view.stats
+    if view.frame is None or stats.source_fps is None or stats.age_ms is None:
+        return ""
+    height, width = view.frame.image.shape[:2]
+    taken = stats.source_format
+    coded = f" {taken.code}" if taken is not None and taken.code else ""
+    text = f"{width} x {height}{coded}, {stats.source_fps:.1f}/s measured"
+    if taken is not None and stats.source_fps < _SLOW_SHARE * taken.fps:
+        text += f" of {taken.fps:g}: more light, or another USB socket"
+    return text
+
+
 def state_text(view: View) -> str:
     """The left half of the status line: what is shown."""
     if view.state is State.LOADING:
@@ -55,7 +73,7 @@ def state_text(view: View) -> str:
     size = ""
     if view.frame is not None:
         height, width = view.frame.image.shape[:2]
-        size = f"  ·  {width} x {height}"
+        size = f"  ·  {gives_text(view) or f'{width} x {height}'}"
     after = {State.ENDED: "  ·  ended", State.WAITING: "  ·  waiting"}.get(view.state, "")
     return f"{view.source}{size}{after}"
 
@@ -73,3 +91,13 @@ def stats_text(view: View) -> str:
     if view.faces:
         parts.append(f"trust {100 * view.faces[0].quality:.0f} %")
     return "  ·  ".join(parts)
+
+
+def fallback_text(view: View) -> tuple[str, str]:
+    """Where networks run on something else than was asked for: a word, and the reason; else empty.
+
+    Of `Stats.provider`, which puts the reason in brackets.
+    """
+    _, bracket, reason = view.stats.provider.partition(" (")
+    short = reason.partition(":")[0] if bracket else ""
+    return short, reason.removesuffix(")")

@@ -78,6 +78,7 @@ QMenu::separator { height: 1px; margin: 4px 8px; background: $line; }
 QStatusBar { border-top: 1px solid $line; background: $Window; }
 QStatusBar::item { border: 0; }
 QStatusBar QLabel { padding: 3px 8px; color: $quiet; }
+QStatusBar QLabel#fallback { background: #8a5a00; color: #ffffff; border-radius: 4px; }
 QProgressBar { border: 0; background: $Button; max-height: 3px; }
 QProgressBar::chunk { background: $Highlight; }
 QFrame#side QLabel#dim { color: $PlaceholderText; }

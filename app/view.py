@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from engine.io.camera_format import CameraFormat
 from engine.types import Frame, Reconstruction
 
 __all__ = ["State", "Stats", "Steadiness", "View"]
@@ -39,6 +40,7 @@ class Stats:
     age_ms: float | None = None  # capture to hand-over; None for files
     dropped: int = 0  # frames of a live source that were skipped
     source_fps: float | None = None  # pictures a second that the source delivers
+    source_format: CameraFormat | None = None  # that a camera took
     provider: str = ""  # what the networks really run on
     steadiness: Steadiness | None = None
 
@@ -51,6 +53,9 @@ class View:
     source: str  # what a person calls it
     frame: Frame | None = None  # the last one, also after the end or a failure
     faces: tuple[Reconstruction, ...] = ()  # fitted to exactly this frame
+    method: str = ""  # that faces were fitted by; empty: not known
+    rival: str = ""  # a second method that is shown against it; empty: none
+    rivals: tuple[Reconstruction, ...] = ()  # fitted by it, to the same frame
     problem: str | None = None  # cause and fix, where state is FAILED or WAITING
     notice: str | None = None  # something about the picture that a person should know
     captured_ns: int | None = None  # time.perf_counter_ns at which the frame was to be had

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from app.persons import Persons
+from app.provider_desk import ProviderDesk
 from app.qt import (
     QAction,
     QActionGroup,
@@ -52,9 +53,9 @@ class MenuButton(QToolButton):
         commands: MenuCommands,
         store: SettingsStore,
         persons: Persons,
-        providers: Callable[[], Mapping[str, str]],
+        providers: ProviderDesk,
     ) -> None:
-        """providers: name and title of what networks can run on here; asked when opened."""
+        """providers: what networks can run on here; asked when the menu is opened."""
         super().__init__(parent)
         self._commands, self._store, self._persons = commands, store, persons
         self._providers = providers
@@ -84,10 +85,12 @@ class MenuButton(QToolButton):
         self._flag(
             menu, "See the next frame while one is fitted (more frames, more lag)", "pipelined", now
         )
-        self._choice(menu.addMenu("Networks run on"), "provider", self._providers(), now)
+        self._add_providers(menu.addMenu("Networks run on"), now)
         menu.addSeparator()
         faces = {1: "One", 2: "Two", 3: "Three", 4: "Four"}
         self._choice(menu.addMenu("Faces to follow"), "n_faces", faces, now)
+        self._flag(menu, "Fit the first in every frame, others as time allows", "by_turns", now)
+        self._flag(menu, "Two methods next to each other, without a line", "beside", now)
         self._add_people(menu.addMenu("People"), now)
         self._add_profiles(menu.addMenu("Settings"))
         menu.addSeparator()
@@ -118,6 +121,14 @@ class MenuButton(QToolButton):
         colour = QColorDialog.getColor(QColor("#1f6f50"), self, "Behind the avatar")
         if colour.isValid():
             self._commands.change_settings(backdrop=colour.name())
+
+    def _add_providers(self, menu: QMenu, now: Settings) -> None:
+        menu.setToolTipsVisible(True)
+        self._choice(menu, "provider", self._providers.titles(), now)
+        menu.addSeparator()
+        measure = menu.addAction("Measure them now", self._providers.measure)
+        measure.setEnabled(not self._providers.is_measuring)
+        measure.setToolTip("Runs the networks on each for a second, beside what is shown")
 
     def _add_people(self, menu: QMenu, now: Settings) -> None:
         people = {"": "Anybody: learned in two seconds"} | {n: n for n in self._persons.names()}

@@ -1,20 +1,20 @@
 """One picture, two ways to see it: a line to drag, left of it the one side, right of it the other.
 
-One QOpenGLWidget draws both halves, so that there is one GL context and both are of one frame.
+One canvas draws both halves, so that there is one GL context and both are of one frame. Beside each
+other, each half shows the whole picture.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import moderngl
+import numpy as np
 
-from app.overlay_widget import letterbox
-from app.qt import QMouseEvent, QOpenGLWidget, QSize, Qt, QWidget, pyqtSignal
-from app.qt_gl import attach
-from app.qt_screen import QtScreen, size_px
-from app.theme import CANVAS_RGB
-from engine.render.overlay import DEFAULT_OPACITY, draw_overlay
-from engine.render.renderer import MeshRenderer, RenderMode
+from app.canvas import Canvas, MakeRenderer, letterbox
+from app.qt import QMouseEvent, Qt, QWidget, pyqtSignal
+from app.qt_screen import size_px
+from engine.render.overlay import draw_overlay, overlaid
+from engine.render.renderer import MeshRenderer
 from engine.types import F32, U8, Reconstruction
 
 __all__ = ["WipeSide", "WipeWidget"]
@@ -32,60 +32,47 @@ class WipeSide:
 
     faces: tuple[Reconstruction, ...] = ()
     colours: F32 | None = None  # (V, 3) sRGB-encoded 0..1, in place of the mode's
+    fades: tuple[float, ...] | None = None  # 0..1 that each face's opacity is multiplied by
 
 
-class WipeWidget(QOpenGLWidget):
+class WipeWidget(Canvas):
     """Give it pairs with `show_pair`; dragging anywhere moves the line."""
 
     split_changed = pyqtSignal(float)
 
-    def __init__(
-        self,
-        make_renderer: Callable[[moderngl.Context], MeshRenderer],
-        parent: QWidget | None = None,
-    ) -> None:
-        """make_renderer: called twice whenever Qt gives the widget a new GL context."""
-        super().__init__(parent)
-        self._make_renderer = make_renderer
-        self._ctx: moderngl.Context | None = None
-        self._screen = QtScreen()
-        self._renderers: list[MeshRenderer] = []
-        self._image: U8 | None = None
+    def __init__(self, make_renderer: MakeRenderer | None, parent: QWidget | None = None) -> None:
+        """make_renderer: called twice whenever there is a new GL context."""
+        super().__init__(make_renderer, 2, parent)
+        self._shown: U8 | None = None
         self._sides = (WipeSide(), WipeSide())
-        self._stale = True  # the renderers' pictures are not of the present pair and mode
-        self.mode = RenderMode.SHADED
-        self.opacity = DEFAULT_OPACITY
-        self.mirrored = False
+        self.beside = False
+        """Both whole, next to each other; no line."""
         self.split = 0.5
         """Where the line is, 0..1 of the picture's width on the screen."""
-        self.n_painted = 0
-        """Pairs that reached the screen."""
         self.setCursor(Qt.CursorShape.SplitHCursor)
 
     @property
     def shown(self) -> U8 | None:
         """The picture under the heads."""
-        return self._image
+        return self._shown
 
-    def show_pair(self, image: U8 | None, left: WipeSide, right: WipeSide) -> None:
-        """Draw this from now on. image: (H, W, 3) RGB that both were fitted to; None: nothing."""
-        self._image, self._sides = image, (left, right)
+    def show_pair(
+        self, image: U8 | None, left: WipeSide, right: WipeSide, captured_ns: int | None = None
+    ) -> None:
+        """Draw this from now on.
+
+        Args:
+            image: (H, W, 3) RGB that both were fitted to; None: nothing.
+            captured_ns: of a live picture, whose age is measured.
+        """
+        self._shown, self._sides, self._captured_ns = image, (left, right), captured_ns
         self._repaint()
 
-    def set_mode(self, mode: RenderMode) -> None:
-        """How heads without colours of their own are drawn."""
-        self.mode = mode
+    def set_beside(self, beside: bool) -> None:
+        """Show both next to each other, or one picture with a line."""
+        self.beside = beside
+        self.setCursor(Qt.CursorShape.ArrowCursor if beside else Qt.CursorShape.SplitHCursor)
         self._repaint()
-
-    def set_opacity(self, opacity: float) -> None:
-        """opacity: 0..1 of such heads."""
-        self.opacity = opacity
-        self._repaint()
-
-    def set_mirrored(self, mirrored: bool) -> None:
-        """Show everything the other way round; the sides stay where they are."""
-        self.mirrored = mirrored
-        self.update()
 
     def set_split(self, split: float) -> None:
         """Move the line; split: 0..1, cut off there."""
@@ -95,9 +82,6 @@ class WipeWidget(QOpenGLWidget):
             self.split_changed.emit(split)
             self.update()
 
-    def sizeHint(self) -> QSize:
-        return QSize(960, 640)
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._drag(event)
 
@@ -105,65 +89,79 @@ class WipeWidget(QOpenGLWidget):
         self._drag(event)
 
     def _drag(self, event: QMouseEvent) -> None:
-        if self._image is None or not event.buttons() & Qt.MouseButton.LeftButton:
+        pressed = event.buttons() & Qt.MouseButton.LeftButton
+        if self._shown is None or self.beside or not pressed:
             return
-        height, width = self._image.shape[:2]
+        height, width = self._shown.shape[:2]
         x, _, across, _ = letterbox((self.width(), self.height()), (width, height))
         self.set_split((event.position().x() - x) / across)
 
-    def initializeGL(self) -> None:
-        # Runs again after the widget moved to another window: everything is made anew.
-        self.context().aboutToBeDestroyed.connect(self._free)
-        self._ctx = attach()
-        self._renderers = [self._make_renderer(self._ctx) for _ in self._sides]
-        self._stale = True
+    def _has_picture(self) -> bool:
+        return self._shown is not None
 
-    def paintGL(self) -> None:
-        if self._ctx is None:
+    def _draw(
+        self, which: int, renderer: MeshRenderer, size: tuple[int, int], *, in_memory: bool
+    ) -> U8 | None:
+        if self._shown is None:
+            return None
+        side = self._sides[which]
+        how = {
+            "mode": self.mode,
+            "opacity": self.opacity if side.colours is None else _NUMBERS_OPACITY,
+            "colours": side.colours,
+            "fades": side.fades,
+            "largest": self._half(size) if self._in_software else None,
+        }
+        if in_memory:
+            return overlaid(renderer, self._shown, side.faces, **how)
+        draw_overlay(renderer, self._shown, side.faces, **how)
+        return None
+
+    def _half(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Of the canvas, what one side has for itself."""
+        return (max(1, size[0] // 2), size[1]) if self.beside else size
+
+    def _show(
+        self,
+        renderers: Sequence[MeshRenderer],
+        screen: moderngl.Framebuffer,
+        size: tuple[int, int],
+    ) -> None:
+        x, y, width, height = letterbox(self._half(size), renderers[0].texture.size)
+        if self.beside:
+            for renderer, left in zip(renderers, (x, x + size[0] // 2), strict=True):
+                renderer.blit_to(screen, (left, y, width, height), mirrored=self.mirrored)
             return
-        if self._image is not None and self._stale:
-            for renderer, side in zip(self._renderers, self._sides, strict=True):
-                self._draw(renderer, self._image, side)
-            self._stale = False
-        size = size_px(self)
-        screen = self._screen.of(self._ctx, self.defaultFramebufferObject(), size)
-        screen.use()
-        self._ctx.scissor = None
-        screen.clear(*CANVAS_RGB, 1.0, viewport=(0, 0, *size))
-        if self._image is not None:
-            self._show(screen, letterbox(size, self._renderers[0].texture.size))
-            self.n_painted += 1
-
-    def _draw(self, renderer: MeshRenderer, image: U8, side: WipeSide) -> None:
-        opacity = self.opacity if side.colours is None else _NUMBERS_OPACITY
-        draw_overlay(
-            renderer, image, side.faces, mode=self.mode, opacity=opacity, colours=side.colours
-        )
-
-    def _show(self, screen: moderngl.Framebuffer, place: tuple[int, int, int, int]) -> None:
-        """Both halves and the line. place: of the picture; x, y, width, height px."""
-        x, y, width, height = place
-        left = round(self.split * width)
-        parts = ((x, y, left, height), (x + left, y, width - left, height))
-        for renderer, part in zip(self._renderers, parts, strict=True):
+        split = round(self.split * width)
+        parts = ((x, y, split, height), (x + split, y, width - split, height))
+        for renderer, part in zip(renderers, parts, strict=True):
+            place = (x, y, width, height)
             renderer.blit_to(screen, place, mirrored=self.mirrored, scissor=part)
-        ratio = self.devicePixelRatioF()
+        for left, bottom, across, up in self._marks(x + split, y, height):
+            screen.clear(*_LINE_RGB, 1.0, viewport=(left, bottom, across, up))
+
+    def _image(self, drawn: Sequence[U8], size: tuple[int, int]) -> tuple[U8, int, int]:
+        (left, x, y), (right, _, _) = (self._fitted(side, self._half(size)) for side in drawn)
+        if self.beside:
+            gap = np.zeros((len(left), size[0] // 2 - left.shape[1], 3), np.uint8)
+            return np.hstack([left, gap, right]), x, y
+        split = round(self.split * left.shape[1])
+        picture = left.copy()
+        picture[:, split:] = right[:, split:]
+        for across, down, width, height in self._marks(split, 0, len(picture)):
+            rows = slice(max(0, down), down + height)
+            picture[rows, max(0, across) : max(0, across + width)] = [
+                round(255 * value) for value in _LINE_RGB
+            ]
+        return picture, x, y
+
+    def _marks(self, across: int, start: int, length: int) -> tuple[tuple[int, int, int, int], ...]:
+        """The line at a column, and its grip: left, first row, width, height px."""
+        ratio = size_px(self)[0] / max(1, self.width())
         line = max(1, round(_LINE_PX * ratio))
         grip = [round(side * ratio) for side in _GRIP_PX]
-        middle, centre = x + left, y + height // 2
-        screen.clear(*_LINE_RGB, 1.0, viewport=(middle - line // 2, y, line, height))
-        screen.clear(
-            *_LINE_RGB, 1.0, viewport=(middle - grip[0] // 2, centre - grip[1] // 2, *grip)
-        )  # fmt: skip
-
-    def _repaint(self) -> None:
-        self._stale = True
-        self.update()
-
-    def _free(self) -> None:
-        self.makeCurrent()
-        for renderer in self._renderers:
-            renderer.release()
-        self._renderers, self._ctx = [], None
-        self._screen.forget()
-        self.doneCurrent()
+        middle = start + length // 2
+        return (
+            (across - line // 2, start, line, length),
+            (across - grip[0] // 2, middle - grip[1] // 2, *grip),
+        )

@@ -159,7 +159,7 @@ def default_method(model: HeadModel, weights: Path | None, no_normals: str) -> s
 
 
 class Followers:
-    """Makes followers by the method in use; what they share is loaded when first needed."""
+    """Makes followers by methods; what they share is loaded when first needed."""
 
     def __init__(
         self,
@@ -180,10 +180,9 @@ class Followers:
         self._regressors: dict[str, FlameRegressor | None] = {}
         self._placer: LandmarkPlacer | None = None
         self._surface: NormalSurface | None = None
-        self._method = METHODS["landmarks"]
 
-    def use(self, method: Method) -> None:
-        """Load what is missing.
+    def load(self, method: Method) -> None:
+        """Load what is missing for `new`.
 
         Raises: ValueError: if followers of the method are made elsewhere, and not by `others`.
         """
@@ -198,14 +197,13 @@ class Followers:
             self._placer = LandmarkPlacer(self._model)
         if method.refined and self._surface is None:
             self._surface = NormalSurface(self._model)
-        self._method = method
 
-    def new(self) -> FaceFollower:
-        """Takes tens of milliseconds."""
-        if self._method.name in self._others:
-            return self._others[self._method.name]()
-        surface = self._surface if self._method.refined else None
-        regressor = self._regressors[self._method.network or ""]
+    def new(self, method: Method) -> FaceFollower:
+        """By a method that was loaded; takes tens of milliseconds."""
+        if method.name in self._others:
+            return self._others[method.name]()
+        surface = self._surface if method.refined else None
+        regressor = self._regressors[method.network or ""]
         if regressor is not None and self._placer is not None:
             return NetworkFollower(
                 self._model, regressor, self._placer, surface=surface, tracking=self._tracking

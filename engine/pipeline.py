@@ -8,6 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from engine.face_fit import FaceFit, FaceFollower, FaceSight
+from engine.face_turns import FaceTurns
 from engine.flame.landmarks import landmarks68
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
@@ -15,6 +16,7 @@ from engine.frames import camera_from_focal, default_camera, project
 from engine.methods import Followers, method_named
 from engine.stages.face_cropper import CropConfig, FaceCropper
 from engine.stages.face_tracks import KEEP_NS
+from engine.stages.landmark_placer import LandmarkPlacer
 from engine.stages.normal_estimator import SeesNormals
 from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
@@ -33,6 +35,7 @@ class SeenFrame:
     normals: tuple[NormalMap | None, ...]  # one for each crop
     n_seen: int  # faces, those too that are not fitted
     stage_ms: tuple[dict[str, float], ...]  # one for each crop
+    in_turn: tuple[bool, ...]  # one for each crop: fitted; else its last fit is put in its place
 
 
 class Reconstructor:
@@ -52,6 +55,7 @@ class Reconstructor:
         weights: Path | None = None,
         others: Mapping[str, Callable[[], FaceFollower]] | None = None,
         provider: str = "auto",
+        by_turns: bool = False,
     ) -> None:
         """Load what the method needs.
 
@@ -64,6 +68,8 @@ class Reconstructor:
             weights: N2FNet's ONNX file; None: the shipped one.
             others: what makes followers of methods that other parts of the program know, by name.
             provider: what parameter networks run on, as for `OnnxSession`; else the CPU.
+            by_turns: fit the first face in every frame, and the others as time allows; between
+                their turns they go where their landmarks are.
         Raises: ValueError: for a method that does not exist, or needs normals where there are none.
             AssetError, ModelContractError, ProviderError: if the method's network cannot be used.
         """
@@ -75,25 +81,47 @@ class Reconstructor:
             # Others' networks see large crops: enlarging small ones would blur what they look at.
             config = replace(config, size_px=normals.size_px)
         self._cropper = FaceCropper(config)
-        self._faces: dict[int, _Face] = {}
+        self._turns = FaceTurns() if by_turns and n_faces > 1 else None
+        self._placer = LandmarkPlacer(model) if self._turns is not None else None
         self._normals = _Normals(model, normals) if normals is not None else None
+        self._rivals: _People | None = None
         self._followers = Followers(
             model, weights, tracking=tracking, others=others, provider=provider
         )
-        self._has_normals = normals is not None
-        self.use(method)
+        self._people, self.method = self._new_people(method), method
 
     def use(self, method: str) -> None:
         """Fit by another method from the next frame on; persons are learned anew.
 
         Raises: as the constructor; what was in use then stays.
         """
+        self._people, self.method = self._new_people(method), method
+        if self._turns is not None:
+            self._turns.forget()
+
+    @property
+    def rival(self) -> str:
+        """The method that `fit_rivals` fits by; empty where there is none."""
+        return self._rivals.method if self._rivals is not None else ""
+
+    def compare_with(self, method: str) -> None:
+        """Be ready to fit each frame by a second method too; empty: no more.
+
+        Raises: as the constructor; what was in use then stays.
+        """
+        self._rivals = self._new_people(method) if method else None
+
+    def _new_people(self, method: str) -> "_People":
         chosen = method_named(method)
-        if chosen.needs_normals and not self._has_normals:
+        if chosen.needs_normals and self._normals is None:
             raise ValueError(f"method {method} needs normals: pass a NormalEstimator")
-        self._followers.use(chosen)
-        self.method = method
-        self._faces.clear()
+        self._followers.load(chosen)
+
+        def new_face() -> _Face:
+            follower = self._followers.new(chosen)
+            return _Face(self.model, self._normals, follower, self._placer)
+
+        return _People(method, new_face, tracking=self.tracking)
 
     def run(self, frame: Frame) -> Reconstruction | None:
         """The largest face of a frame, or None if there is none."""
@@ -110,36 +138,34 @@ class Reconstructor:
         with clock.stage("crop"):
             crops = self._cropper.run_all(frame)
         camera = camera_of(frame)
+        ids = [crop.face_id for crop in crops]
+        chosen = self._turns.choose(ids) if self._turns is not None else frozenset(ids)
+        in_turn = tuple(face_id in chosen for face_id in ids)
         normals: list[NormalMap | None] = []
         times = []
-        for crop in crops:
+        for crop, is_in_turn in zip(crops, in_turn, strict=True):
             own = StageClock()
             own.ms |= clock.ms
-            normals.append(self._normals.see(crop, camera, own) if self._normals else None)
+            seen = self._normals.see(crop, camera, own) if self._normals and is_in_turn else None
+            normals.append(seen)
             times.append(own.ms)
         n_seen = self._cropper.n_seen
-        return SeenFrame(frame, camera, tuple(crops), tuple(normals), n_seen, tuple(times))
+        return SeenFrame(frame, camera, tuple(crops), tuple(normals), n_seen, tuple(times), in_turn)
 
     def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
         """The heads of a frame that was seen, largest first."""
-        frame, known, fits = seen.frame, self._faces, []
-        for crop, normals, ms in zip(seen.crops, seen.normals, seen.stage_ms, strict=True):
-            if crop.face_id not in known:
-                # Takes tens of milliseconds.
-                known[crop.face_id] = self._new_face()
-            face = known[crop.face_id]
-            if not self.tracking:
-                face.reset()
-            face.seen_ns = frame.t_ns
-            fits.append(
-                face.reconstruct(FaceSight(crop, seen.camera, normals, frame.t_ns), frame, ms)
-            )
-        # Lost faces are kept as long as their ids may come back.
-        self._faces = {i: f for i, f in known.items() if abs(frame.t_ns - f.seen_ns) <= KEEP_NS}
+        fits = self._people.fit(seen)
+        if self._turns is not None:
+            turned = {c.face_id for c, is_in in zip(seen.crops, seen.in_turn, strict=True) if is_in}
+            for i, fit in enumerate(fits):
+                if fit.crop.face_id in turned:
+                    own_ms = sum(ms for stage, ms in fit.stage_ms.items() if stage != "crop")
+                    self._turns.note(own_ms, first=i == 0)
         return fits
 
-    def _new_face(self) -> "_Face":
-        return _Face(self.model, self._normals, self._followers.new())
+    def fit_rivals(self, seen: SeenFrame) -> list[Reconstruction]:
+        """The same heads by the method of `compare_with`; none without one."""
+        return self._rivals.fit(seen) if self._rivals is not None else []
 
     @property
     def n_seen(self) -> int:
@@ -162,15 +188,58 @@ class Reconstructor:
     def forget_places(self) -> None:
         """Look for faces everywhere again; from the thread of `see`."""
         self._cropper.reset()
+        if self._turns is not None:
+            self._turns.forget()
 
     def forget_people(self) -> None:
         """Learn everybody anew; from the thread of `fit_seen`."""
-        self._faces.clear()
+        for people in (self._people, self._rivals):
+            if people is not None:
+                people.forget()
 
     def close(self) -> None:
         """Free what the stages hold."""
-        self._faces.clear()
+        self.forget_people()
         self._cropper.close()
+
+
+class _People:
+    """Everybody who is followed by one method."""
+
+    def __init__(self, method: str, new_face: "Callable[[], _Face]", *, tracking: bool) -> None:
+        self.method = method
+        self._new_face, self._tracking = new_face, tracking
+        self._faces: dict[int, _Face] = {}
+
+    def fit(self, seen: SeenFrame) -> list[Reconstruction]:
+        """The heads of a frame, largest first; without those who wait for their first turn."""
+        frame, known = seen.frame, self._faces
+        fits: list[Reconstruction] = []
+        rows = zip(seen.crops, seen.normals, seen.stage_ms, seen.in_turn, strict=True)
+        for crop, normals, ms, in_turn in rows:
+            sight = FaceSight(crop, seen.camera, normals, frame.t_ns)
+            if not in_turn:
+                face = known.get(crop.face_id)
+                carried = face.carried(sight, frame, ms) if face is not None else None
+                if face is not None and carried is not None:
+                    face.seen_ns = frame.t_ns
+                    fits.append(carried)
+                continue
+            if crop.face_id not in known:
+                # Takes tens of milliseconds.
+                known[crop.face_id] = self._new_face()
+            face = known[crop.face_id]
+            if not self._tracking:
+                face.reset()
+            face.seen_ns = frame.t_ns
+            fits.append(face.reconstruct(sight, frame, ms))
+        # Lost faces are kept as long as their ids may come back.
+        self._faces = {i: f for i, f in known.items() if abs(frame.t_ns - f.seen_ns) <= KEEP_NS}
+        return fits
+
+    def forget(self) -> None:
+        """Everybody is new."""
+        self._faces.clear()
 
 
 class _Normals:
@@ -202,25 +271,47 @@ class _Normals:
 class _Face:
     """What is known of one tracked face."""
 
-    def __init__(self, model: HeadModel, normals: _Normals | None, follower: FaceFollower) -> None:
-        self._normals, self._follower = normals, follower
+    def __init__(
+        self,
+        model: HeadModel,
+        normals: _Normals | None,
+        follower: FaceFollower,
+        placer: LandmarkPlacer | None,
+    ) -> None:
+        """placer: for `carried`; None: every frame is fitted."""
+        self._normals, self._follower, self._placer = normals, follower, placer
         self._head = PosedHead(model)
+        self._last: FaceFit | None = None
         self.seen_ns = 0
 
     def reset(self) -> None:
         """Forget the person."""
         self._follower.reset()
+        self._last = None
 
     def reconstruct(self, sight: FaceSight, frame: Frame, ms: dict[str, float]) -> Reconstruction:
         """ms: times of the stages before."""
         own = StageClock()
         own.ms |= ms
         seen = sight.normals
-        fit = self._follower.fit(sight, own)
+        fit = self._last = self._follower.fit(sight, own)
         found = reconstruction(self._head, frame, sight.crop, sight.camera, fit, own)
         if self._normals is None or seen is None:
             return found
         return self._normals.compared(found, seen)
+
+    def carried(
+        self, sight: FaceSight, frame: Frame, ms: dict[str, float]
+    ) -> Reconstruction | None:
+        """The last fit, moved to where the landmarks are now; None where there is none."""
+        if self._last is None or self._placer is None:
+            return None
+        own = StageClock()
+        own.ms |= ms
+        with own.stage("place"):
+            placed = self._placer.place(self._last.params, sight.crop.landmarks, sight.camera)
+        fit = FaceFit(placed.params, placed.rms, self._last.quality)
+        return reconstruction(self._head, frame, sight.crop, sight.camera, fit, own)
 
 
 def reconstruction(

@@ -8,6 +8,7 @@ from engine.errors import CaptureError
 from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
 from engine.io.camera import CameraSource, list_cameras
+from engine.io.camera_format import AUTOMATIC, CameraFormat
 from engine.io.image import IMAGE_SUFFIXES, UNREAD_SUFFIXES, ImageSource, list_images
 from engine.io.readable import probing
 from engine.io.screen import ScreenSource
@@ -46,13 +47,14 @@ def is_live_spec(spec: str) -> bool:
     return spec == SCREEN or spec.startswith(_CAMERA) or is_url(spec)
 
 
-def open_source(spec: str, model: HeadModel) -> Source:
+def open_source(spec: str, model: HeadModel, camera_format: CameraFormat = AUTOMATIC) -> Source:
     """Open a source.
 
     Args:
         spec: webcam:N, screen, synthetic, sample, an rtsp:// or http:// address, a video, a
             picture, or a folder of pictures.
         model: the head that "synthetic" shows.
+        camera_format: what a camera is asked for.
     Raises: CaptureError: if spec names nothing that can be opened. AssetError: if the bundled clip
         is missing or damaged.
     """
@@ -63,7 +65,7 @@ def open_source(spec: str, model: HeadModel) -> Source:
     if spec == SCREEN:
         return ScreenSource()
     if spec.startswith(_CAMERA):
-        return CameraSource(_camera_index(spec))
+        return CameraSource(_camera_index(spec), wanted=camera_format)
     if is_url(spec):
         return StreamSource(spec)
     with probing(Path(spec), "check the path"):

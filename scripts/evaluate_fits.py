@@ -94,8 +94,8 @@ def measure(
     followers: dict[str, FaceFollower] = {}
     for name in names:
         maker = Followers(model, options.n2fnet, tracking=False)
-        maker.use(method_named(name))
-        followers[name] = maker.new()
+        maker.load(method_named(name))
+        followers[name] = maker.new(method_named(name))
     placer = LandmarkPlacer(model)
     for name, path in options.networks.items():
         followers[name] = NetworkFollower(model, FlameRegressor(path, model), placer)

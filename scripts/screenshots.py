@@ -13,6 +13,7 @@ from PIL import Image
 
 from app.dialogs import AboutDialog, ModelsDialog, ShortcutSheet
 from app.live import LiveSettings, load_parts
+from app.provider_desk import ProviderDesk
 from app.qt import QDialog, QImage, QTimer, QWidget
 from app.recording import RecordingDesk
 from app.session import LiveSession, make_application
@@ -138,10 +139,11 @@ def main() -> None:
     folder = parser.parse_args().out
     application = make_application()
     settings = LiveSettings(source="sample", smooth_edges=True)
+    store = SettingsStore(None)
     session = LiveSession(
         load=lambda tell: load_parts(settings, session, tell),
-        store=SettingsStore(None),
-        providers=available_providers,
+        store=store,
+        providers=ProviderDesk(store, available_providers),
         recording=RecordingDesk(),
     )
     session.window.resize(*_WINDOW)

@@ -1,12 +1,12 @@
 """Paints meshes coloured by error, and over photos: for error maps and pictures of cases."""
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import cv2
 import numpy as np
 
 from engine.frames import camera_from_focal
+from engine.render.closing import Closing
 from engine.render.context import headless_context
 from engine.render.mesh_buffers import CLAY, Surface
 from engine.render.renderer import MeshRenderer, RenderMode
@@ -20,7 +20,7 @@ _TEXT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _FOCAL: Final = 6.0  # times the picture's side: seen from afar, as in a drawing
 
 
-class ErrorPainter:
+class ErrorPainter(Closing):
     """Needs OpenGL without a display. Made, used and closed by one thread."""
 
     def __init__(self) -> None:
@@ -58,17 +58,6 @@ class ErrorPainter:
     def close(self) -> None:
         """Free the GPU."""
         self._ctx.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def ramp(errors_mm: F32) -> F32:

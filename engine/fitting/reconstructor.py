@@ -16,6 +16,7 @@ from engine.types import FlameParams
 __all__ = ["METHOD", "OptimisingFollower", "OptimisingReconstructor"]
 
 METHOD = "pixel3dmm"
+_STARTS = method_named("n2fnet")
 
 
 class OptimisingFollower:
@@ -91,7 +92,7 @@ class OptimisingReconstructor(Reconstructor):
         self._starts: Followers | None = None
         if chosen.init == "n2fnet":
             self._starts = Followers(model, None, tracking=False)
-            self._starts.use(method_named("n2fnet"))
+            self._starts.load(_STARTS)
         self._on_progress = on_progress
         self._newest: OptimisingFollower | None = None
         super().__init__(
@@ -107,7 +108,7 @@ class OptimisingReconstructor(Reconstructor):
         self._newest = OptimisingFollower(
             self._optimiser,
             self._landmark_energy,
-            self._starts.new() if self._starts is not None else None,
+            self._starts.new(_STARTS) if self._starts is not None else None,
             tracking=self.tracking,
             on_progress=self._on_progress,
         )

@@ -3,17 +3,19 @@
 import errno
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from engine.errors import CaptureError
-from engine.io.live import Device, LiveReader
-from engine.types import U8, Frame
+from engine.io.camera_format import AUTOMATIC, CODES, CameraFormat
+from engine.io.live import Device, LiveReader, LiveSource
+from engine.types import U8
 
 _QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 _before = {name: os.environ.get(name) for name in _QT_VARIABLES}
@@ -26,7 +28,7 @@ for _name, _value in _before.items():
     else:
         os.environ[_name] = _value
 
-__all__ = ["CameraInfo", "CameraSource", "list_cameras"]
+__all__ = ["CameraInfo", "CameraSource", "Capture", "list_cameras", "negotiated"]
 
 SYS_VIDEO: Final = Path("/sys/class/video4linux")
 N_PROBED: Final = 6
@@ -44,19 +46,14 @@ class CameraInfo:
     path: str  # device file; empty where the system has none
 
 
-class CameraSource:
+class CameraSource(LiveSource):
     """A webcam as a `Source`: always the newest picture, older ones are dropped and counted."""
-
-    is_live = True
-    n_frames: int | None = None
 
     def __init__(
         self,
         index: int,
         *,
-        width: int = 1280,
-        height: int = 720,
-        fps: float = 30.0,
+        wanted: CameraFormat = AUTOMATIC,
         timeout_s: float = 5.0,
         open_device: Callable[[], Device] | None = None,
     ) -> None:
@@ -64,44 +61,28 @@ class CameraSource:
 
         Args:
             index: its number, see `list_cameras`.
-            width, height: size asked for, px; the camera may choose another.
-            fps: rate asked for; `measured_fps` tells the real one.
+            wanted: format asked for; the camera may choose another, see `taken_format`.
             timeout_s: longest wait for opening and for each picture, seconds.
             open_device: opens another device in place of the camera (tests, other drivers).
         Raises: CaptureError: if there is no such camera, it is in use, not permitted or silent.
         """
         self.name = f"webcam:{index}"
-        opener = open_device or (lambda: _CvCamera(index, width, height, fps))
-        self._reader = LiveReader(self.name, opener, timeout_s=timeout_s)
-        self._reader.wait_open()
+        self.taken_format: CameraFormat | None = None
+        """What the camera took of what was asked for; its rate is a promise, see `measured_fps`."""
 
-    @property
-    def n_dropped(self) -> int:
-        """Pictures that nobody read in time."""
-        return self._reader.n_dropped
+        def open_camera() -> Device:
+            device = _CvCamera(index, wanted)
+            self.taken_format = device.taken
+            return device
 
-    @property
-    def measured_fps(self) -> float | None:
-        """Pictures a second that the camera really delivers; None before the second."""
-        return self._reader.measured_fps
-
-    def read(self) -> Frame | None:
-        """The newest picture, t_ns on time.perf_counter_ns; None once closed.
-
-        Raises: CaptureError: if the camera is gone or gives nothing for the timeout. Opening it
-            anew may help.
-        """
-        return self._reader.read()
-
-    def close(self) -> None:
-        """Release the camera. Safe to call twice."""
-        self._reader.close()
+        opener = open_device or open_camera
+        super().__init__(LiveReader(self.name, opener, timeout_s=timeout_s))
 
 
 class _CvCamera:
     """OpenCV's view of a camera, opened for a compressed format where there is one."""
 
-    def __init__(self, index: int, width: int, height: int, fps: float) -> None:
+    def __init__(self, index: int, wanted: CameraFormat) -> None:
         self._name = f"webcam:{index}"
         if problem := _linux_problem(index):
             raise CaptureError(problem)
@@ -111,12 +92,7 @@ class _CvCamera:
                 f"{self._name} does not open: another program probably uses it, or the system "
                 "does not permit it; close other camera programs and allow camera access"
             )
-        # MJPG first: as raw pictures, USB 2 carries 720p at 10 fps only.
-        self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-        self._capture.set(cv2.CAP_PROP_FPS, fps)
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self.taken = negotiated(self._capture, wanted)
 
     def read(self) -> U8:
         for _ in range(MAX_FAILED_READS):
@@ -128,6 +104,47 @@ class _CvCamera:
 
     def close(self) -> None:
         self._capture.release()
+
+
+class Capture(Protocol):
+    """What is used of cv2.VideoCapture here."""
+
+    def set(self, key: int, value: float, /) -> bool: ...
+    def get(self, key: int, /) -> float: ...
+
+
+def negotiated(capture: Capture, wanted: CameraFormat) -> CameraFormat:
+    """Ask an open camera for a format.
+
+    The coding comes first, as many drivers offer other sizes and rates with another one: the one
+    that is wanted, then MJPG, then raw.
+
+    Returns: what it says that it took; where it says nothing, what was asked for.
+    """
+    for code in dict.fromkeys(filter(None, (wanted.code, *CODES))):
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*code))
+        if _code_of(capture) in (code, ""):
+            break
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.width)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.height)
+    capture.set(cv2.CAP_PROP_FPS, wanted.fps)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    width, height = (
+        int(capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    fps = float(capture.get(cv2.CAP_PROP_FPS))
+    taken = replace(wanted, code=_code_of(capture))
+    if width > 0 and height > 0:
+        taken = replace(taken, width=width, height=height)
+    return replace(taken, fps=fps) if 0.0 < fps < 1000.0 else taken
+
+
+def _code_of(capture: Capture) -> str:
+    """Four letters; empty where the driver does not say."""
+    number = int(capture.get(cv2.CAP_PROP_FOURCC))
+    letters = bytes((number >> shift) & 0xFF for shift in (0, 8, 16, 24)) if number > 0 else b""
+    text = letters.decode("latin-1")
+    return text if re.fullmatch(r"\w{4}", text, re.ASCII) else ""
 
 
 def _open_capture(index: int) -> Any:  # noqa: ANN401  (cv2.VideoCapture)

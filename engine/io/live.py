@@ -9,7 +9,7 @@ from typing import Protocol
 from engine.errors import CaptureError
 from engine.types import U8, Frame
 
-__all__ = ["Device", "LiveReader"]
+__all__ = ["Device", "LiveReader", "LiveSource"]
 
 FPS_WINDOW = 30  # frames over which the rate is measured
 
@@ -158,3 +158,41 @@ class LiveReader:
             self._error = error
             self._ended = error is None
             self._changed.notify_all()
+
+
+class LiveSource:
+    """A `Source` that a reader keeps drained: always the newest picture, older ones are dropped."""
+
+    name: str
+    is_live = True
+    n_frames: int | None = None
+
+    def __init__(self, reader: LiveReader) -> None:
+        """Wait for the first picture.
+
+        Raises: CaptureError: if it does not open, or nothing comes within the reader's timeout.
+        """
+        self._reader = reader
+        reader.wait_open()
+
+    @property
+    def n_dropped(self) -> int:
+        """Pictures that nobody read in time."""
+        return self._reader.n_dropped
+
+    @property
+    def measured_fps(self) -> float | None:
+        """Pictures a second that really come; None before the second."""
+        return self._reader.measured_fps
+
+    def read(self) -> Frame | None:
+        """The newest picture, t_ns on time.perf_counter_ns; None at the end or once closed.
+
+        Raises: CaptureError: if the device is gone or gives nothing for the timeout. Opening it
+            anew may help.
+        """
+        return self._reader.read()
+
+    def close(self) -> None:
+        """Release the device. Safe to call twice."""
+        self._reader.close()

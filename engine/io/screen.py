@@ -6,8 +6,8 @@ import time
 import numpy as np
 
 from engine.errors import CaptureError
-from engine.io.live import LiveReader
-from engine.types import U8, Frame
+from engine.io.live import LiveReader, LiveSource
+from engine.types import U8
 
 __all__ = ["ScreenSource"]
 
@@ -15,38 +15,14 @@ _FPS = 30
 _TIMEOUT_S = 5.0
 
 
-class ScreenSource:
+class ScreenSource(LiveSource):
     """The first screen as a `Source`: always the newest picture, older ones are dropped."""
 
     name = "screen"
-    is_live = True
-    n_frames: int | None = None
 
     def __init__(self) -> None:
         """Raises: CaptureError: if the desktop does not let its screen be read."""
-        self._reader = LiveReader(self.name, _ScreenDevice, timeout_s=_TIMEOUT_S)
-        self._reader.wait_open()
-
-    @property
-    def n_dropped(self) -> int:
-        """Pictures that nobody read in time."""
-        return self._reader.n_dropped
-
-    @property
-    def measured_fps(self) -> float | None:
-        """Pictures a second that are taken; None before the second."""
-        return self._reader.measured_fps
-
-    def read(self) -> Frame | None:
-        """The newest picture, t_ns on time.perf_counter_ns; None once closed.
-
-        Raises: CaptureError: if the screen is not to be had any more.
-        """
-        return self._reader.read()
-
-    def close(self) -> None:
-        """Take no more pictures. Safe to call twice."""
-        self._reader.close()
+        super().__init__(LiveReader(self.name, _ScreenDevice, timeout_s=_TIMEOUT_S))
 
 
 class _ScreenDevice:

@@ -5,8 +5,8 @@ import time
 
 from engine.errors import CaptureError
 from engine.io.decoder import READ_ERRORS, Decoder
-from engine.io.live import LiveReader
-from engine.types import U8, Frame
+from engine.io.live import LiveReader, LiveSource
+from engine.types import U8
 
 __all__ = ["StreamSource", "is_url", "without_password"]
 
@@ -17,11 +17,8 @@ def is_url(text: str) -> bool:
     return bool(separator) and scheme.isalnum() and len(scheme) > 1
 
 
-class StreamSource:
+class StreamSource(LiveSource):
     """A network address as a `Source`: always the newest picture, older ones are dropped."""
-
-    is_live = True
-    n_frames: int | None = None
 
     def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
         """Open an address and wait for its first picture.
@@ -32,31 +29,13 @@ class StreamSource:
         Raises: CaptureError: if nothing answers in time or there is no picture in it.
         """
         self.name = without_password(url)
-        self._reader = LiveReader(
-            self.name, lambda: _StreamDevice(url, self.name, timeout_s), timeout_s=2 * timeout_s
+        super().__init__(
+            LiveReader(
+                self.name,
+                lambda: _StreamDevice(url, self.name, timeout_s),
+                timeout_s=2 * timeout_s,
+            )
         )
-        self._reader.wait_open()
-
-    @property
-    def n_dropped(self) -> int:
-        """Pictures that nobody read in time."""
-        return self._reader.n_dropped
-
-    @property
-    def measured_fps(self) -> float | None:
-        """Pictures a second that arrive; None before the second."""
-        return self._reader.measured_fps
-
-    def read(self) -> Frame | None:
-        """The newest picture, t_ns on time.perf_counter_ns; None at the end or once closed.
-
-        Raises: CaptureError: if the connection breaks or gives nothing for the timeout.
-        """
-        return self._reader.read()
-
-    def close(self) -> None:
-        """End the connection. Safe to call twice."""
-        self._reader.close()
 
 
 class _StreamDevice:

@@ -1,13 +1,11 @@
 """Draws shots without a window: for films, screenshots and virtual cameras."""
 
-from types import TracebackType
-from typing import Self
-
 import moderngl
 import numpy as np
 
 from engine.flame.model import HeadModel
 from engine.recording.shot import Content, Look, Shot
+from engine.render.closing import Closing
 from engine.render.context import headless_context
 from engine.render.overlay import draw_overlay, head_renderer
 from engine.render.prediction import PredictionMode
@@ -17,7 +15,7 @@ from engine.types import U8, Reconstruction
 __all__ = ["ShotPainter"]
 
 
-class ShotPainter:
+class ShotPainter(Closing):
     """Made, used and closed by one thread; sets up OpenGL when heads are first to be drawn."""
 
     def __init__(self, model: HeadModel, *, live: bool = False) -> None:
@@ -100,17 +98,6 @@ class ShotPainter:
         if self._ctx is not None:
             self._ctx.release()
         self._made = self._ctx = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _image_of(shot: Shot) -> U8:

@@ -26,6 +26,20 @@ class LandmarkDots:
         self._buffer = ctx.buffer(reserve=8 * 512, dynamic=True)
         self._array = ctx.vertex_array(self.program.gl, [(self._buffer, "2f/i", "in_centre_px")])
 
+    @staticmethod
+    def window(camera: Camera, points_px: F32) -> tuple[int, int, int, int] | None:
+        """x, y, width, height px, y up: all dots are inside; None where there is none."""
+        if not len(points_px):
+            return None
+        reach = _radius_px(camera) + 2.0
+        size = np.array([camera.width, camera.height])
+        low = np.clip(np.floor(points_px.min(axis=0) - reach).astype(int), 0, size)
+        high = np.clip(np.ceil(points_px.max(axis=0) + reach + 1).astype(int), 0, size)
+        if (high <= low).any():
+            return None
+        (left, top), (right, bottom) = low, high
+        return int(left), int(camera.height - bottom), int(right - left), int(bottom - top)
+
     def draw(
         self, target: moderngl.Framebuffer, camera: Camera, points_px: F32, opacity: float
     ) -> None:
@@ -38,11 +52,10 @@ class LandmarkDots:
             return
         # A camera for which a point at (x, y, -1) in the view frame lands on pixel (x, y).
         pixels = Camera(np.diag([1.0, -1.0, 1.0]), camera.width, camera.height)
-        radius = min(camera.width, camera.height) * _RADIUS_SHARE
         self.program.set(
             {
                 "u_clip_from_pixel": clip_from_view(pixels, 0.5, 2.0),
-                "u_radius_px": float(np.clip(radius, *_RADIUS_PX)),
+                "u_radius_px": _radius_px(camera),
                 "u_opacity": float(opacity),
             }
         )
@@ -57,3 +70,8 @@ class LandmarkDots:
     def release(self) -> None:
         for part in (self._array, self._buffer, self.program):
             part.release()
+
+
+def _radius_px(camera: Camera) -> float:
+    """Of a dot with its outline."""
+    return float(np.clip(min(camera.width, camera.height) * _RADIUS_SHARE, *_RADIUS_PX))

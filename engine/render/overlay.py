@@ -1,8 +1,6 @@
 """Heads over the frame that they were fitted to: for the window, pictures and videos alike."""
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
 import cv2
 import moderngl
@@ -11,13 +9,14 @@ import numpy as np
 from engine.flame.model import HeadModel
 from engine.frames import default_camera
 from engine.render.appearance import head_surface
+from engine.render.closing import Closing
 from engine.render.context import draws_in_software, headless_context
 from engine.render.normal_error import paint_normal_errors
 from engine.render.prediction import PredictionMode, paint_predictions
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import F32, F64, U8, Camera, Reconstruction
 
-__all__ = ["DEFAULT_OPACITY", "OverlayPainter", "draw_overlay", "head_renderer"]
+__all__ = ["DEFAULT_OPACITY", "OverlayPainter", "draw_overlay", "head_renderer", "overlaid"]
 
 DEFAULT_OPACITY = 0.85
 MAX_SIDE_PX = 4096
@@ -59,21 +58,7 @@ def draw_overlay(
         colours: (V, 3) sRGB-encoded 0..1: heads are drawn in these, whichever RenderMode
             mode is.
     """
-    if mode is PredictionMode.ERROR:
-        image, faces = paint_normal_errors(renderer, image, faces, opacity), ()
-        mode = RenderMode.LANDMARKS
-    elif isinstance(mode, PredictionMode):
-        maps = [face.normals for face in faces if face.normals is not None]
-        image, faces = paint_predictions(image, maps, mode, opacity), ()
-        mode = RenderMode.LANDMARKS
-    height, width = image.shape[:2]
-    bounds = largest or (MAX_SIDE_PX, MAX_SIDE_PX)
-    scale = min(1.0, MAX_SIDE_PX / max(height, width), bounds[0] / width, bounds[1] / height)
-    if scale < 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        # Down to a half, two pixels each way see all: several times as fast as by area.
-        how = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
-        image = cv2.resize(image, size, interpolation=how).astype(np.uint8, copy=False)
+    image, faces, mode, drawn_from_frame = _prepared(renderer, image, faces, mode, opacity, largest)
     if not faces:
         camera = default_camera(image.shape[1], image.shape[0])
         # Landmarks mode without landmarks: the frame alone.
@@ -85,7 +70,6 @@ def draw_overlay(
             mode=RenderMode.LANDMARKS,
             background=image,
         )
-    drawn_from_frame = _scaling(image.shape[1] / width, image.shape[0] / height)
     for i, face in enumerate(faces):
         camera = Camera(drawn_from_frame @ face.camera.K, image.shape[1], image.shape[0])
         placed = (camera, face.vertices, face.params.R, face.params.t)
@@ -102,6 +86,68 @@ def draw_overlay(
         )
 
 
+def overlaid(
+    renderer: MeshRenderer,
+    image: U8,
+    faces: Sequence[Reconstruction],
+    *,
+    mode: RenderMode | PredictionMode,
+    opacity: float,
+    fades: Sequence[float] | None = None,
+    largest: tuple[int, int] | None = None,
+    colours: F32 | None = None,
+) -> U8:
+    """(H, W, 3) RGB: what `draw_overlay` draws, put together in memory; args as there.
+
+    Without faces it may be the image itself, which nobody may write into then.
+    """
+    given = image
+    image, faces, mode, drawn_from_frame = _prepared(renderer, image, faces, mode, opacity, largest)
+    if faces and image is given:
+        image = image.copy()
+    for i, face in enumerate(faces):
+        renderer.draw_onto(
+            image,
+            Camera(drawn_from_frame @ face.camera.K, image.shape[1], image.shape[0]),
+            face.vertices,
+            face.params.R,
+            face.params.t,
+            mode=mode,
+            opacity=opacity if fades is None or colours is not None else opacity * fades[i],
+            landmarks_px=_moved(face.landmarks68_px, drawn_from_frame),
+            colours=colours,
+        )
+    return image
+
+
+def _prepared(
+    renderer: MeshRenderer,
+    image: U8,
+    faces: Sequence[Reconstruction],
+    mode: RenderMode | PredictionMode,
+    opacity: float,
+    largest: tuple[int, int] | None,
+) -> tuple[U8, Sequence[Reconstruction], RenderMode, F64]:
+    """The image as large as it is drawn and with a network's maps, where they are to be seen; what
+    is still to be drawn over it and how; (3, 3) its pixels from the frame's."""
+    if mode is PredictionMode.ERROR:
+        image, faces = paint_normal_errors(renderer, image, faces, opacity), ()
+        mode = RenderMode.LANDMARKS
+    elif isinstance(mode, PredictionMode):
+        maps = [face.normals for face in faces if face.normals is not None]
+        image, faces = paint_predictions(image, maps, mode, opacity), ()
+        mode = RenderMode.LANDMARKS
+    height, width = image.shape[:2]
+    bounds = largest or (MAX_SIDE_PX, MAX_SIDE_PX)
+    scale = min(1.0, MAX_SIDE_PX / max(height, width), bounds[0] / width, bounds[1] / height)
+    if scale < 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        # Down to a half, two pixels each way see all: several times as fast as by area.
+        how = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
+        image = cv2.resize(image, size, interpolation=how).astype(np.uint8, copy=False)
+    return image, faces, mode, _scaling(image.shape[1] / width, image.shape[0] / height)
+
+
 def _scaling(across: float, down: float) -> F64:
     """(3, 3) pixel to pixel when an image is resized: (0, 0) is the centre of the first pixel."""
     return np.array(
@@ -114,7 +160,7 @@ def _moved(points: F32, dst_from_src: F64) -> F32:
     return moved
 
 
-class OverlayPainter:
+class OverlayPainter(Closing):
     """Draws overlays without a window. Made, used and closed by one thread."""
 
     def __init__(self, model: HeadModel) -> None:
@@ -142,14 +188,3 @@ class OverlayPainter:
             self._renderer.release()
             self._ctx.release()
         self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -12,13 +12,14 @@ import numpy as np
 from engine.render.colour import SRGB_UNIFORMS, linear_from_srgb
 from engine.render.context import activate, check_picture_size
 from engine.render.dots import LandmarkDots
+from engine.render.in_memory import put_over
 from engine.render.lighting import STUDIO, Lighting
 from engine.render.maps import SurfaceMaps, maps_from_attachments
 from engine.render.mesh_buffers import CLAY, MeshBuffers, Surface
 from engine.render.photo_texture import PhotoSource, PhotoTexture
 from engine.render.program import Program, load_program
 from engine.render.screen import Compositor
-from engine.render.targets import Layer, MapTargets, PictureTargets, download
+from engine.render.targets import GrowingLayer, Layer, MapTargets, PictureTargets, download
 from engine.render.view import View, view_of
 from engine.types import F32, F64, I32, U8, Camera, check_array
 
@@ -103,6 +104,7 @@ class MeshRenderer:
         self._photo_texture = PhotoTexture(ctx)
         self._targets: PictureTargets | None = None
         self._map_targets: MapTargets | None = None
+        self._own_layer = GrowingLayer(ctx, samples)
 
     def draw(
         self,
@@ -144,7 +146,8 @@ class MeshRenderer:
                         raise ValueError("TEXTURE mode needs a background or texture_from")
                     texture_from = PhotoSource(background, camera, vertices, R, t)
                 self._programs[mode].set(self._photo_texture.prepare(texture_from, self._mesh))
-            layer = self._draw_layer(targets, view, vertices, mode)
+            layer = targets.layer.of(view.window)
+            self._draw_mesh(layer, view, vertices, mode)
             self._compositor.put_over(targets, layer, view.window, opacity)
         if mode is RenderMode.LANDMARKS and landmarks_px is not None:
             self._dots.draw(targets.picture, camera, landmarks_px, opacity)
@@ -172,13 +175,60 @@ class MeshRenderer:
         targets.begin(background)
         if (view := view_of(camera, vertices, R, t)) is None:
             return
-        self._place(self._coloured_program, view)
-        self._mesh.write(vertices)
-        layer = targets.layer_for(view.window)
-        layer.begin(view.window, targets.size)
-        self._set_mesh_state()
-        self._mesh.render_coloured(self._coloured_program, colours)
+        layer = targets.layer.of(view.window)
+        self._draw_coloured_mesh(layer, view, vertices, colours)
         self._compositor.put_over(targets, layer, view.window, opacity)
+
+    def draw_onto(
+        self,
+        image: U8,
+        camera: Camera,
+        vertices: F32,
+        R: F64,
+        t: F64,
+        *,
+        mode: RenderMode,
+        opacity: float = 1.0,
+        landmarks_px: F32 | None = None,
+        colours: F32 | None = None,
+    ) -> None:
+        """Draw into a picture in memory, in place: OpenGL sees the mesh's own rectangle only.
+
+        Looks as what `draw` or, with colours, `draw_coloured` leave, within rounding.
+
+        Args:
+            image: (H, W, 3) RGB of the camera's size; TEXTURE takes its colours.
+            colours: as for `draw_coloured`, whatever mode is.
+        Raises: as `draw`.
+        """
+        activate(self._ctx)
+        check_picture_size(self._ctx, camera.width, camera.height)
+        check_array("image", image, (camera.height, camera.width, 3), np.uint8)
+        if mode is RenderMode.LANDMARKS and colours is None:
+            if landmarks_px is not None and (window := self._dots.window(camera, landmarks_px)):
+                layer = self._own_layer.of(window)
+                layer.begin(window, (camera.width, camera.height))
+                self._dots.draw(layer.framebuffer, camera, landmarks_px, 1.0)
+                self._put_onto(image, layer, window, opacity)
+            return
+        if (view := view_of(camera, vertices, R, t)) is None:
+            return
+        layer = self._own_layer.of(view.window)
+        if colours is not None:
+            self._draw_coloured_mesh(layer, view, vertices, colours)
+        else:
+            if mode is RenderMode.TEXTURE:
+                photo = PhotoSource(image, camera, vertices, R, t)
+                self._programs[mode].set(self._photo_texture.prepare(photo, self._mesh))
+            self._draw_mesh(layer, view, vertices, mode)
+        self._put_onto(image, layer, view.window, opacity)
+
+    @staticmethod
+    def _put_onto(
+        image: U8, layer: Layer, window: tuple[int, int, int, int], opacity: float
+    ) -> None:
+        x, y, width, height = window
+        put_over(image, layer.read(width, height), x, len(image) - y - height, opacity)
 
     def _fit_targets(self, camera: Camera) -> PictureTargets:
         size = (camera.width, camera.height)
@@ -190,9 +240,7 @@ class MeshRenderer:
             self._targets = PictureTargets(self._ctx, *size, self._samples)
         return self._targets
 
-    def _draw_layer(
-        self, targets: PictureTargets, view: View, vertices: F32, mode: RenderMode
-    ) -> Layer:
+    def _draw_mesh(self, layer: Layer, view: View, vertices: F32, mode: RenderMode) -> None:
         program = self._programs[mode]
         self._place(program, view)
         if mode in (RenderMode.HEAD_NORMALS, RenderMode.VIEW_NORMALS):
@@ -200,11 +248,16 @@ class MeshRenderer:
             program.set({"u_shown_from_head": np.eye(3) if is_head else view.rotation})
         corners = mode is RenderMode.WIREFRAME
         self._mesh.write(vertices, corners=corners)
-        layer = targets.layer_for(view.window)
-        layer.begin(view.window, targets.size)
+        layer.begin(view.window, (view.camera.width, view.camera.height))
         self._set_mesh_state()
         self._mesh.render(program, corners=corners)
-        return layer
+
+    def _draw_coloured_mesh(self, layer: Layer, view: View, vertices: F32, colours: F32) -> None:
+        self._place(self._coloured_program, view)
+        self._mesh.write(vertices)
+        layer.begin(view.window, (view.camera.width, view.camera.height))
+        self._set_mesh_state()
+        self._mesh.render_coloured(self._coloured_program, colours)
 
     @staticmethod
     def _place(program: Program, view: View) -> None:
@@ -308,7 +361,7 @@ class MeshRenderer:
         own = (*self._programs.values(), self._coloured_program, self._maps_program)
         for program in {id(p): p for p in own}.values():
             program.release()
-        for part in (self._compositor, self._dots, self._photo_texture):
+        for part in (self._compositor, self._dots, self._photo_texture, self._own_layer):
             part.release()
         for targets in (self._targets, self._map_targets):
             if targets is not None:

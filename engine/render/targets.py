@@ -44,6 +44,7 @@ class Layer:
         self.texture = ctx.texture((width, height), 4, samples=samples)
         self._depth = ctx.depth_renderbuffer((width, height), samples=samples)
         self._framebuffer = ctx.framebuffer([self.texture], self._depth)
+        self._resolved: tuple[moderngl.Texture, moderngl.Framebuffer] | None = None
 
     def begin(self, window: tuple[int, int, int, int], size: tuple[int, int]) -> None:
         """Empty the layer and draw into it: window (x, y, ...) of a picture of size."""
@@ -51,33 +52,39 @@ class Layer:
         self._framebuffer.viewport = (-window[0], -window[1], *size)
         self._framebuffer.use()
 
+    @property
+    def framebuffer(self) -> moderngl.Framebuffer:
+        """What `begin` made ready to be drawn into."""
+        return self._framebuffer
+
+    def read(self, width: int, height: int) -> U8:
+        """The window of `begin`, (height, width, 4) RGBA multiplied by alpha, top row first."""
+        source = self._framebuffer
+        if self.samples:
+            if self._resolved is None:
+                texture = self._ctx.texture((self.width, self.height), 4)
+                self._resolved = (texture, self._ctx.framebuffer([texture]))
+            source = self._resolved[1]
+            self._ctx.copy_framebuffer(source, self._framebuffer)
+        pixels = np.empty((height, width, 4), np.uint8)
+        source.read_into(pixels, viewport=(0, 0, width, height), components=4, alignment=1)
+        return pixels[::-1]
+
     def release(self) -> None:
         unbind(self._ctx)
-        for part in (self._framebuffer, self._depth, self.texture):
+        resolved = reversed(self._resolved or ())
+        for part in (*resolved, self._framebuffer, self._depth, self.texture):
             part.release()
 
 
-class PictureTargets:
-    """The picture, and the mesh layer that goes over it."""
+class GrowingLayer:
+    """A mesh layer as large as the largest window so far."""
 
-    def __init__(self, ctx: moderngl.Context, width: int, height: int, samples: int) -> None:
-        self._ctx = ctx
-        self.size = (width, height)
-        # Written as RGB, kept as RGBA: the photo goes where it will be drawn over, in one copy.
-        self.texture = ctx.texture(self.size, 3, alignment=1, internal_format=_GL_RGBA8)
-        self.picture = ctx.framebuffer([self.texture])
-        fits = width * height <= _MAX_MULTISAMPLED_PIXELS
-        self._samples = samples if fits and samples > 1 else 0
+    def __init__(self, ctx: moderngl.Context, samples: int) -> None:
+        self._ctx, self._samples = ctx, samples
         self._layer: Layer | None = None
 
-    def begin(self, background: U8 | None) -> None:
-        """Fill the picture with a photo, (H, W, 3) of its size, or with transparent black."""
-        if background is not None:
-            upload(self.texture, background)
-        else:
-            self.picture.clear()
-
-    def layer_for(self, window: tuple[int, int, int, int]) -> Layer:
+    def of(self, window: tuple[int, int, int, int]) -> Layer:
         """A layer at least as large as window; it only ever grows."""
         needed = [-(-side // _LAYER_STEP) * _LAYER_STEP for side in window[2:]]
         layer = self._layer
@@ -90,10 +97,34 @@ class PictureTargets:
         return self._layer
 
     def release(self) -> None:
+        if self._layer is not None:
+            self._layer.release()
+        self._layer = None
+
+
+class PictureTargets:
+    """The picture, and the mesh layer that goes over it."""
+
+    def __init__(self, ctx: moderngl.Context, width: int, height: int, samples: int) -> None:
+        self._ctx = ctx
+        self.size = (width, height)
+        # Written as RGB, kept as RGBA: the photo goes where it will be drawn over, in one copy.
+        self.texture = ctx.texture(self.size, 3, alignment=1, internal_format=_GL_RGBA8)
+        self.picture = ctx.framebuffer([self.texture])
+        fits = width * height <= _MAX_MULTISAMPLED_PIXELS
+        self.layer = GrowingLayer(ctx, samples if fits and samples > 1 else 0)
+
+    def begin(self, background: U8 | None) -> None:
+        """Fill the picture with a photo, (H, W, 3) of its size, or with transparent black."""
+        if background is not None:
+            upload(self.texture, background)
+        else:
+            self.picture.clear()
+
+    def release(self) -> None:
         unbind(self._ctx)
-        for part in (self.picture, self.texture, self._layer):
-            if part is not None:
-                part.release()
+        for part in (self.picture, self.texture, self.layer):
+            part.release()
 
 
 class MapTargets:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from engine.errors import AssetError, ProviderError
 
-__all__ = ["PROVIDERS", "OnnxSession", "TensorInfo", "available_providers"]
+__all__ = ["PROVIDERS", "OnnxSession", "TensorInfo", "available_providers", "runtime_version"]
 
 Array = npt.NDArray[Any]
 
@@ -214,6 +214,11 @@ def available_providers() -> dict[str, str]:
     there = _onnxruntime().get_available_providers()
     own = {name: _TITLES[name] for name, known in PROVIDERS.items() if known in there}
     return {"auto": "the quickest that is known to work"} | own
+
+
+def runtime_version() -> str:
+    """Of ONNX Runtime."""
+    return str(_onnxruntime().__version__)
 
 
 def _onnxruntime() -> Any:  # noqa: ANN401  (it has no types)

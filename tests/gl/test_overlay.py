@@ -298,3 +298,44 @@ def test_wrong_input_is_refused(
         MeshRenderer(ctx, np.zeros((0, 3), np.int32))
     with pytest.raises(ValueError, match="expected 0 or 4"):
         MeshRenderer(ctx, ball[1], samples=3)
+
+
+@pytest.mark.parametrize("mode", list(RenderMode))
+@pytest.mark.parametrize("samples", [0, 4])
+@pytest.mark.parametrize("opacity", [1.0, 0.6])
+def test_in_memory_it_looks_as_it_does_on_the_gpu(
+    ctx: moderngl.Context,
+    ball: tuple[F32, I32],
+    photo: U8,
+    mode: RenderMode,
+    samples: int,
+    opacity: float,
+) -> None:
+    vertices, faces = ball
+    renderer = MeshRenderer(ctx, faces, samples=samples)
+    dots = np.array([[3.0, 4.0], [80.0, 60.0], [155.5, 118.0]], np.float32)
+    for shift in (0.0, 0.12):  # in the middle, and over the picture's edge
+        place = (vertices, R, T + np.array([shift, shift / 2, 0.0]))
+        how = {"mode": mode, "opacity": opacity, "landmarks_px": dots}
+        renderer.draw(CAMERA, *place, background=photo, **how)
+        expected = renderer.read()
+        picture = photo.copy()
+        renderer.draw_onto(picture, CAMERA, *place, **how)
+        # Each of three steps rounds to a byte; nothing else differs.
+        assert np.abs(picture.astype(int) - expected).max() <= 2
+        assert (expected != photo).any()
+        assert not np.array_equal(picture, photo)
+    renderer.release()
+
+
+def test_in_memory_colours_that_stand_for_numbers_are_the_same(
+    ctx: moderngl.Context, ball: tuple[F32, I32], photo: U8
+) -> None:
+    vertices, faces = ball
+    renderer = MeshRenderer(ctx, faces)
+    colours = np.random.default_rng(1).uniform(0, 1, (len(vertices), 3)).astype(np.float32)
+    renderer.draw_coloured(CAMERA, vertices, R, T, colours=colours, background=photo)
+    picture = photo.copy()
+    renderer.draw_onto(picture, CAMERA, vertices, R, T, mode=RenderMode.SHADED, colours=colours)
+    assert np.abs(picture.astype(int) - renderer.read()).max() <= 2
+    renderer.release()

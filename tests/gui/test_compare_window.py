@@ -1,6 +1,5 @@
 """The comparison's window on fake methods: what each half shows, what is told, how it ends."""
 
-import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import active_children
 from pathlib import Path
@@ -29,6 +28,7 @@ from tests.compare_fakes import (
     steps,
     told_steps,
 )
+from tests.gui.windows import activate, close_all
 from tests.live_fakes import SIZE, FakeFitter, FakeSource, grey_frame, triangle_head, triangle_model
 
 pytestmark = [pytest.mark.gui, pytest.mark.gl]
@@ -58,17 +58,12 @@ def open_session(qtbot: QtBot) -> Iterator[Open]:
             lambda source: iter(source.read, None),
         )
         sessions.append(session)
-        qtbot.addWidget(session.window)
         session.start()
-        with qtbot.waitActive(session.window, timeout=WAIT_MS):
-            session.window.activateWindow()
+        activate(qtbot, session, WAIT_MS)
         return session
 
     yield open_window
-    for session in sessions:
-        session.window.close()
-        assert session.stopped_clean
-    assert not [t for t in threading.enumerate() if t.name.startswith("n2f")]
+    close_all(sessions)
     assert not active_children()
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.camera_watch import CameraWatch, camera_named
+from app.camera_desk import camera_named
+from app.camera_watch import CameraWatch
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
 from app.method_menu import Methods
 from app.persons import Persons
@@ -27,11 +28,11 @@ from engine.io.camera import CameraInfo
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import Frame, NormalMap, Reconstruction
+from tests.gui.windows import WAIT_MS, activate, close_all, wait_ended, wait_painted
 from tests.live_fakes import FakeFitter, FakeSource, grey_frame, triangle_head, triangle_model
 
 pytestmark = [pytest.mark.gui, pytest.mark.gl]
 
-WAIT_MS = 10_000
 GREEN = (31, 111, 80)  # the default behind the avatar
 
 
@@ -68,27 +69,11 @@ def open_session(qtbot: QtBot) -> Iterator[Open]:
         session = LiveSession(load=load, store=store, persons=persons)
         sessions.append(session)
         session.start(Request("fake", "Fake source"))
-        qtbot.addWidget(session.window)
-        with qtbot.waitActive(session.window, timeout=WAIT_MS):
-            session.window.activateWindow()
+        activate(qtbot, session)
         return session
 
     yield open_window
-    for session in sessions:
-        session.window.close()
-        assert session.stopped_clean
-    assert not [t for t in threading.enumerate() if t.name.startswith("n2f")]
-
-
-def wait_ended(qtbot: QtBot, session: LiveSession) -> None:
-    qtbot.waitUntil(lambda: "ended" in session.window.status_text, timeout=WAIT_MS)
-    wait_painted(qtbot, session)
-
-
-def wait_painted(qtbot: QtBot, session: LiveSession) -> None:
-    before = session.window.canvas.n_painted
-    session.window.canvas.update()
-    qtbot.waitUntil(lambda: session.window.canvas.n_painted > before, timeout=WAIT_MS)
+    close_all(sessions)
 
 
 def pixel(session: LiveSession, across: float, down: float) -> list[int]:
@@ -409,8 +394,8 @@ class Blocking:
 def test_a_source_that_blocks_never_holds_the_window_up(
     qtbot: QtBot, open_session: Open, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("app.worker._SILENT_S", 0.05)
-    monkeypatch.setattr("app.worker._LOOK_S", 0.02)
+    monkeypatch.setattr("app.play._SILENT_S", 0.05)
+    monkeypatch.setattr("app.play._LOOK_S", 0.02)
     monkeypatch.setattr("app.worker._CLOSING_S", 0.05)
     opened: list[Blocking] = []
 
@@ -441,7 +426,7 @@ def test_twenty_times_unplugged_the_window_says_so_and_plays_on(
     qtbot: QtBot, open_session: Open, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("app.source_thread._RETRY_S", (0.0,))
-    monkeypatch.setattr("app.worker._LOOK_S", 0.01)
+    monkeypatch.setattr("app.play._LOOK_S", 0.01)
     plugged = threading.Event()
 
     class Unplugged(FakeSource):

@@ -1,6 +1,5 @@
 """The window on a fake source and fitter: what is on the screen, what keys do, how it ends."""
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -8,7 +7,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.main_window import Commands, MainWindow
+from app.commands import Commands
+from app.main_window import MainWindow
 from app.method_menu import Methods
 from app.qt import Qt
 from app.session import LiveSession
@@ -21,12 +21,12 @@ from engine.render.overlay import DEFAULT_OPACITY
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import Frame, NormalMap, Reconstruction
+from tests.gui.windows import WAIT_MS, activate, close_all, wait_ended, wait_painted
 from tests.live_fakes import SIZE, FakeFitter, FakeSource, grey_frame, triangle_head
 
 pytestmark = [pytest.mark.gui, pytest.mark.gl]
 
 ONE_TRIANGLE = np.array([[0, 1, 2]], np.int32)
-WAIT_MS = 10_000
 FRAME_GREY = 128
 
 Open = Callable[[Callable[[str], Source], FakeFitter], LiveSession]
@@ -44,17 +44,11 @@ def open_session(qtbot: QtBot) -> Iterator[Open]:
         methods = Methods("n2fnet", {"landmarks": "", "n2fnet": "", "n2fnet-refined": "no file"})
         sessions.append(LiveSession(make_renderer, lambda: fitter, open_source, methods=methods))
         sessions[-1].start(Request("fake", "Fake source"))
-        window = sessions[-1].window
-        qtbot.addWidget(window)
-        with qtbot.waitActive(window, timeout=WAIT_MS):  # keys go to the active window only
-            window.activateWindow()
+        activate(qtbot, sessions[-1])
         return sessions[-1]
 
     yield open_window
-    for session in sessions:
-        session.window.close()
-        assert session.stopped_clean
-    assert not [t for t in threading.enumerate() if t.name.startswith("n2f")]
+    close_all(sessions)
 
 
 def canvas_centre(session: LiveSession) -> np.ndarray:
@@ -62,17 +56,6 @@ def canvas_centre(session: LiveSession) -> np.ndarray:
     image = session.window.canvas.grabFramebuffer()
     colour = image.pixelColor(image.width() // 2, image.height() // 2)
     return np.array([colour.red(), colour.green(), colour.blue()])
-
-
-def wait_painted(qtbot: QtBot, session: LiveSession) -> None:
-    before = session.window.canvas.n_painted
-    session.window.canvas.update()
-    qtbot.waitUntil(lambda: session.window.canvas.n_painted > before, timeout=WAIT_MS)
-
-
-def wait_ended(qtbot: QtBot, session: LiveSession) -> None:
-    qtbot.waitUntil(lambda: "ended" in session.window.status_text, timeout=WAIT_MS)
-    wait_painted(qtbot, session)
 
 
 def test_the_frame_is_shown_as_it_is_where_there_is_no_face(qtbot: QtBot, open_session: Open):

@@ -107,5 +107,5 @@ def test_networks_are_loaded_once(openhead: HeadModel, tmp_path: Path, monkeypat
     )
     followers = Followers(openhead, weights, tracking=True)
     for name in ("n2fnet", "n2fnet-refined", "landmarks", "n2fnet"):
-        followers.use(method_named(name))
+        followers.load(method_named(name))
     assert [given[0].network for given in loaded] == ["n2fnet.onnx", None]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -248,3 +249,88 @@ def test_refinement_uses_the_normals_and_is_timed(
 def test_refinement_without_normals_is_refused(openhead: HeadModel) -> None:
     with pytest.raises(ValueError, match="needs normals"):
         Reconstructor(openhead, method="landmarks-refined")
+
+
+class CountedNormals:
+    """A stage in the place of the NormalEstimator: counts whose normals it saw."""
+
+    size_px, provider, fallback = 192, "fake", ""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def run(self, crop: FaceCrop, camera: Camera) -> NormalMap:
+        self.seen.append(crop.face_id)
+        ones = np.ones((32, 32), np.float32)
+        head = np.zeros((32, 32, 3), np.float32)
+        head[..., 2] = 1
+        scale = np.diag([1 / 6, 1 / 6, 1.0]) @ np.vstack([crop.crop_from_frame, [0, 0, 1]])
+        return NormalMap(head, head, ones, ones, None, scale[:2])
+
+
+def two_faces() -> list[Frame]:
+    """A clip of twelve frames: a woman, and her picture on the right, which is moved there."""
+    source, frames = VideoSource(asset_path("sample.mp4")), []
+    for index in range(12):
+        frame = source.read()
+        assert frame is not None
+        large = frame.image[:, 120:520]
+        if not frames:
+            small = np.asarray(cv2.resize(large[:, 20:-40], None, fx=0.8, fy=0.8), np.uint8)
+        image = np.full((480, 760, 3), 90, np.uint8)
+        image[:, :400] = large
+        left = 400 + 4 * index
+        image[40 : 40 + len(small), left : left + small.shape[1]] = small
+        frames.append(Frame(image, index, index * 40_000_000))
+    source.close()
+    return frames
+
+
+def test_the_second_face_is_fitted_by_turns_and_goes_with_its_landmarks(
+    openhead: HeadModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    normals = CountedNormals()
+    reconstructor = Reconstructor(openhead, n_faces=2, normals=normals, by_turns=True)
+    turns = reconstructor._turns
+    assert turns is not None
+    # Equal times, whatever this machine is busy with.
+    note = turns.note
+    monkeypatch.setattr(turns, "note", lambda ms, *, first: note(10.0, first=first))
+    fits = [reconstructor.run_all(frame) for frame in two_faces()]
+    reconstructor.close()
+    ids = [[fit.crop.face_id for fit in both] for both in fits]
+    assert ids == [ids[0]] * 12  # both in every frame, under their ids
+    assert len(set(ids[0])) == 2
+    first, second = ids[0]
+    assert normals.seen.count(first) == 12
+    assert 5 <= normals.seen.count(second) <= 8
+    shift = [both[1].landmarks68_px[:, 0].mean() for both in fits]
+    # Its head moves 44 px in all, also in frames that were not its turn.
+    assert shift[-1] - shift[0] == pytest.approx(44, abs=4)
+    carried = [both[1] for both in fits if "place" in both[1].stage_ms]
+    assert len(carried) == 12 - normals.seen.count(second)
+    for fit in carried:
+        assert nme10(fit) <= 0.08  # twice what a fit of its own may miss by
+
+
+def test_a_second_method_fits_the_same_frame_beside_the_first(openhead: HeadModel) -> None:
+    reconstructor = Reconstructor(openhead, normals=CountedNormals())
+    frame = two_faces()[0]
+    seen = reconstructor.see(frame)
+    assert reconstructor.fit_rivals(seen) == []
+    reconstructor.compare_with("landmarks-refined")
+    assert reconstructor.rival == "landmarks-refined"
+    fit, other = reconstructor.fit_seen(seen)[0], reconstructor.fit_rivals(seen)[0]
+    assert fit.crop is other.crop
+    assert fit.frame_index == other.frame_index
+    assert set(other.stage_ms) == set(fit.stage_ms) | {"refine"}
+    assert not np.array_equal(fit.params.expr, other.params.expr)
+    alone = Reconstructor(openhead, normals=CountedNormals(), method="landmarks-refined")
+    np.testing.assert_allclose(alone.run_all(frame)[0].vertices, other.vertices, atol=1e-6)
+    with pytest.raises(ValueError, match="does not exist"):
+        reconstructor.compare_with("nothing")
+    assert reconstructor.rival == "landmarks-refined"
+    reconstructor.compare_with("")
+    assert reconstructor.fit_rivals(seen) == []
+    for each in (reconstructor, alone):
+        each.close()

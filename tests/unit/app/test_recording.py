@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.recording import RecordingDesk, Told
+from app.recording import RecordingDesk
+from app.told import Told
 from app.view import State, Stats, View
 from engine.flame.model import load_head_model
 from engine.io.results import load_fit_npz

@@ -247,8 +247,8 @@ class Silent:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a person is told after seconds is told at once."""
-    monkeypatch.setattr("app.worker._SILENT_S", 0.02)
-    monkeypatch.setattr("app.worker._LOOK_S", 0.01)
+    monkeypatch.setattr("app.play._SILENT_S", 0.02)
+    monkeypatch.setattr("app.play._LOOK_S", 0.01)
     monkeypatch.setattr("app.worker._CLOSING_S", 0.02)
 
 
@@ -313,7 +313,7 @@ class TwoStageFitter(FakeFitter):
 
     def see(self, frame: Frame) -> SeenFrame:
         self.events.append(f"see {frame.index} in {threading.current_thread().name}")
-        return SeenFrame(frame, default_camera(64, 48), (), (), 0, ())
+        return SeenFrame(frame, default_camera(64, 48), (), (), 0, (), ())
 
     def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
         self.events.append(f"fit {seen.frame.index} in {threading.current_thread().name}")

@@ -9,7 +9,8 @@ import pytest
 
 from engine.errors import CaptureError
 from engine.io import camera
-from engine.io.camera import CameraInfo, CameraSource, list_cameras
+from engine.io.camera import CameraInfo, CameraSource, list_cameras, negotiated
+from engine.io.camera_format import AUTOMATIC, USUAL, CameraFormat
 
 linux_only = pytest.mark.skipif(platform.system() != "Linux", reason="Linux device files")
 
@@ -91,6 +92,9 @@ class FakeCapture:
         self.settings.append((key, value))
         return False
 
+    def get(self, key: int) -> float:
+        return 0.0
+
     def read(self) -> tuple[bool, object]:
         return self.results.pop(0)
 
@@ -110,12 +114,12 @@ def test_pictures_become_rgb_and_lost_ones_are_skipped(plugged_in: FakeCapture) 
     bgr = camera.np.zeros((2, 3, 3), camera.np.uint8)
     bgr[..., 0] = 255  # blue
     plugged_in.results = [(False, None), (False, None), (True, bgr)]
-    device = camera._CvCamera(0, 640, 480, 30.0)
+    device = camera._CvCamera(0, CameraFormat(640, 480, 30.0))
     assert device.read()[0, 0].tolist() == [0, 0, 255]
 
 
 def test_compressed_format_is_asked_for_before_the_size(plugged_in: FakeCapture) -> None:
-    camera._CvCamera(0, 640, 480, 30.0)
+    camera._CvCamera(0, CameraFormat(640, 480, 30.0))
     asked = [key for key, _ in plugged_in.settings]
     assert asked.index(camera.cv2.CAP_PROP_FOURCC) < asked.index(camera.cv2.CAP_PROP_FRAME_WIDTH)
     assert (camera.cv2.CAP_PROP_FRAME_HEIGHT, 480) in plugged_in.settings
@@ -123,7 +127,7 @@ def test_compressed_format_is_asked_for_before_the_size(plugged_in: FakeCapture)
 
 def test_many_lost_pictures_mean_unplugged(plugged_in: FakeCapture) -> None:
     plugged_in.results = [(False, None)] * 9
-    device = camera._CvCamera(0, 640, 480, 30.0)
+    device = camera._CvCamera(0, CameraFormat(640, 480, 30.0))
     with pytest.raises(CaptureError, match="check its cable"):
         device.read()
 
@@ -145,3 +149,73 @@ def test_import_leaves_the_qt_variables_as_they_were() -> None:
         [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["None", "mine"]
+
+
+class Driver:
+    """cv2.VideoCapture of a camera that has these sizes by coding, nearest width wins."""
+
+    def __init__(self, sizes: dict[str, list[tuple[int, int, float]]]) -> None:
+        self._sizes = sizes
+        self._code = next(iter(sizes))
+        self._width = 640
+
+    @property
+    def _mode(self) -> tuple[int, int, float]:
+        return min(self._sizes[self._code], key=lambda mode: abs(mode[0] - self._width))
+
+    def set(self, key: int, value: float) -> bool:
+        if key == camera.cv2.CAP_PROP_FOURCC:
+            code = int(value).to_bytes(4, "little").decode()
+            if code in self._sizes:
+                self._code = code
+            return code in self._sizes
+        if key == camera.cv2.CAP_PROP_FRAME_WIDTH:
+            self._width = int(value)
+        return True
+
+    def get(self, key: int) -> float:
+        width, height, fps = self._mode
+        return {
+            camera.cv2.CAP_PROP_FOURCC: camera.cv2.VideoWriter.fourcc(*self._code),
+            camera.cv2.CAP_PROP_FRAME_WIDTH: width,
+            camera.cv2.CAP_PROP_FRAME_HEIGHT: height,
+            camera.cv2.CAP_PROP_FPS: fps,
+        }[key]
+
+
+RAW_FIRST = {
+    "YUYV": [(640, 480, 30.0), (1280, 720, 10.0)],
+    "MJPG": [(640, 480, 30.0), (1280, 720, 30.0), (1920, 1080, 30.0)],
+}
+
+
+def test_mjpg_comes_before_the_raw_pictures_that_a_driver_lists_first() -> None:
+    assert negotiated(Driver(RAW_FIRST), AUTOMATIC) == CameraFormat(1280, 720, 30.0, "MJPG")
+
+
+def test_what_a_camera_lacks_is_not_said_to_be_taken() -> None:
+    raw_only = Driver({"YUYV": RAW_FIRST["YUYV"]})
+    assert negotiated(raw_only, AUTOMATIC) == CameraFormat(1280, 720, 10.0, "YUYV")
+    asked = CameraFormat(3840, 2160, 60.0, "H264")
+    assert negotiated(Driver(RAW_FIRST), asked) == CameraFormat(1920, 1080, 30.0, "MJPG")
+
+
+def test_a_driver_that_says_nothing_is_believed_to_do_as_it_was_asked(
+    plugged_in: FakeCapture,
+) -> None:
+    assert negotiated(plugged_in, AUTOMATIC) == CameraFormat(1280, 720, 30.0, "")
+
+
+def test_formats_are_read_back_as_they_are_written() -> None:
+    for wanted in (*USUAL, CameraFormat(640, 480, 29.97)):
+        assert CameraFormat.parse(str(wanted)) == wanted
+    for text in ("", "1280x720", "1280x720 30 MJPEG", "x 30", "1280x720 -3 MJPG"):
+        assert CameraFormat.parse(text) is None
+
+
+def test_the_format_that_a_camera_took_is_told(plugged_in: FakeCapture) -> None:
+    picture = camera.np.zeros((2, 3, 3), camera.np.uint8)
+    plugged_in.results = [(True, picture)] * 10_000
+    source = CameraSource(0, wanted=CameraFormat(640, 480, 15.0, "MJPG"))
+    assert source.taken_format == CameraFormat(640, 480, 15.0, "")
+    source.close()

@@ -1,0 +1,51 @@
+"""Connects the recording desk with what the window shows."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from app.overlay_widget import OverlayWidget
+from app.qt import QMainWindow
+from app.record_button import RecordButton
+from app.recording import RecordingDesk
+from app.settings import SettingsStore
+from app.told import Told
+from app.view import View
+from engine.recording.shot import Content
+
+__all__ = ["recording_button"]
+
+
+class _Showing(Protocol):
+    """The window, as far as it matters here."""
+
+    @property
+    def store(self) -> SettingsStore: ...
+    @property
+    def view(self) -> View: ...
+
+
+def recording_button(
+    window: QMainWindow, desk: RecordingDesk, canvas: OverlayWidget, tell: Callable[[Told], None]
+) -> RecordButton:
+    """The button by which the desk records as the canvas shows heads.
+
+    Args:
+        window: also says what is shown, and has the settings.
+        tell: shows a message.
+    """
+    showing: _Showing = window
+    if showing.store.present.record_folder:
+        desk.set_folder(showing.store.present.record_folder)
+    desk.look = lambda: canvas.look
+
+    def take_picture() -> None:
+        """What is seen: the avatar as it stands and clear around it, or the frame as it is."""
+        frame = showing.view.frame
+        if not canvas.in_avatar or frame is None:
+            desk.screenshot(Content.OVERLAY)
+            return
+        picture = canvas.avatar_picture(frame.image.shape[1::-1])
+        if picture is not None:
+            desk.save_picture(picture)
+
+    return RecordButton(window, desk, showing.store, tell, take_picture)

@@ -1,0 +1,93 @@
+"""Changes settings, and has done what follows from a change."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.persons import Persons
+from app.qt import QApplication, QObject, QTimer
+from app.settings import Settings, SettingsStore
+from app.theme import apply_theme
+from app.view import View
+from app.worker import Options
+
+__all__ = ["Follows", "WindowSettings"]
+
+_SAVE_EVERY_MS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """What is called after a change."""
+
+    apply: Callable[[Settings], None]  # shows and passes on what is in force
+    renew_fitter: Callable[[], None]
+    renew_person: Callable[[], None]
+
+
+class WindowSettings(QObject):
+    """Of one window; stores them every two seconds where they changed."""
+
+    def __init__(
+        self, parent: QObject, store: SettingsStore, persons: Persons, follows: Follows
+    ) -> None:
+        super().__init__(parent)
+        self.store, self.persons, self._follows = store, persons, follows
+        self._saving = QTimer(self)
+        self._saving.timeout.connect(store.save)
+        self._saving.start(_SAVE_EVERY_MS)
+
+    @property
+    def options(self) -> Options:
+        """How sources are read and fits are made, as the settings say."""
+        s = self.store.present
+        return Options(s.every_frame, s.turns, s.pipelined, s.steady)
+
+    def change(self, **changes: object) -> None:
+        """Change settings, and all that follows from them."""
+        before = self.store.present
+        self.store.change(**changes)
+        self.apply()
+        now = self.store.present
+        if (now.provider, now.n_faces, now.by_turns) != (
+            before.provider,
+            before.n_faces,
+            before.by_turns,
+        ):
+            self._follows.renew_fitter()
+        if now.person != before.person:
+            self._follows.renew_person()
+
+    def reset(self) -> None:
+        """Everything as on a fresh machine; the source stays."""
+        self.store.reset()
+        self.apply()
+
+    def use_profile(self, name: str) -> None:
+        """Take a profile's settings; the source stays."""
+        self.store.use_profile(name)
+        self.apply()
+
+    def keep_person(self, name: str, view: View) -> None:
+        """Keep the shape of the first face of a view under a name.
+
+        Raises: OutputError: if it cannot be written. ValueError: if there is no face, or the name
+            is no file name.
+        """
+        if not view.faces:
+            raise ValueError("no face is in view; look at the camera and try again")
+        self.persons.keep(name, view.faces[0].params)
+        self.change(person=name)
+
+    def apply(self) -> None:
+        """Do what the settings in force say."""
+        s = self.store.present
+        application = QApplication.instance()
+        if isinstance(application, QApplication) and application.property("theme") != s.theme:
+            application.setProperty("theme", s.theme)
+            apply_theme(application, s.theme)
+        self._follows.apply(s)
+
+    def close(self) -> None:
+        """Store what has changed, for the last time."""
+        self._saving.stop()
+        self.store.save()
