@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from engine.flame.lbs import blend, joint_transforms, pose_feature, rodrigues, skin
 from engine.flame.model import HeadModel
 from engine.stages.weak_perspective import face_anchor
+from engine.training.vectors import cross
 from engine.types import F64, I32
 
 __all__ = ["REGION_WEIGHTS", "FaceMesh", "PosedFace", "gram_matrix"]
@@ -41,7 +42,7 @@ class PosedFace(NamedTuple):
     def normals(self) -> Tensor:
         """(B, T, 3) unit, outward."""
         a, b, c = self.corners.unbind(2)
-        return nn.functional.normalize(torch.linalg.cross(b - a, c - a), dim=-1)
+        return nn.functional.normalize(cross(b - a, c - a, -1), dim=-1)
 
     @property
     def gaps(self) -> Tensor:
