@@ -17,13 +17,16 @@ __all__ = [
     "default_camera",
     "focal_px_from_35mm",
     "project",
-    "project_jacobian",
+    "project_columns",
+    "project_with_slopes",
     "view_from_crop",
     "view_from_model",
 ]
 
 DEFAULT_FOCAL_RATIO = 1.2
 """Focal length over the longer image side where nothing is known: 45 degrees, a usual webcam."""
+_FLIPS_YZ = np.outer([1.0, -1.0, -1.0], [1.0, -1.0, -1.0])
+"""What axes on both sides of a matrix that are turned about x do to its entries."""
 
 
 def camera_from_focal(focal_px: float, width: int, height: int) -> Camera:
@@ -48,7 +51,8 @@ def focal_px_from_35mm(focal_35mm: float, width: int, height: int) -> float:
 
 def crop_camera(camera: Camera, crop_from_frame: F64, size: int) -> Camera:
     """The camera that sees a crop: K_crop = crop_from_frame @ K, size x size px."""
-    lifted = np.vstack([crop_from_frame, [0.0, 0.0, 1.0]])
+    lifted = np.eye(3)
+    lifted[:2] = crop_from_frame
     return Camera(K=lifted @ camera.K, width=size, height=size)
 
 
@@ -60,15 +64,14 @@ def view_from_crop(camera: Camera, crop_from_frame: F64, size: int) -> F64:
     which sees nothing but the crop can know of directions.
     """
     middle = (size - 1) / 2
-    pixels = np.array([[middle, middle, 1.0], [middle + 1.0, middle, 1.0]]).T
-    ahead, beside = np.linalg.solve(crop_camera(camera, crop_from_frame, size).K, pixels).T
-    z = ahead / np.linalg.norm(ahead)
-    x = beside - ahead
-    x -= (x @ z) * z
-    x /= np.linalg.norm(x)
+    rays = np.linalg.inv(crop_camera(camera, crop_from_frame, size).K)  # of pixels, homogeneous
+    ahead = rays @ np.array([middle, middle, 1.0])
+    z = ahead / np.sqrt(ahead @ ahead)
+    x = rays[:, 0] - (rays[:, 0] @ z) * z  # the next pixel to the right lies that way
+    x /= np.sqrt(x @ x)
+    y = (z[1] * x[2] - z[2] * x[1], z[2] * x[0] - z[0] * x[2], z[0] * x[1] - z[1] * x[0])
     # K looks along +z with y down; the view frame along -z with y up.
-    flip = np.diag([1.0, -1.0, -1.0])
-    rotation: F64 = flip @ np.column_stack([x, np.cross(z, x), z]) @ flip
+    rotation: F64 = np.array([x, y, z]).T * _FLIPS_YZ
     return rotation
 
 
@@ -80,19 +83,31 @@ def project(points: F32 | F64, K: F64) -> F64:
     return pixels
 
 
-def project_jacobian(points: F64, K: F64) -> F64:
-    """d pixels / d point: (..., 3) view frame, metres -> (..., 2, 3) px per metre."""
-    x, y, z = np.moveaxis(points, -1, 0)
-    zero = np.zeros_like(z)
-    d_plane = np.stack(
-        [
-            np.stack([-1.0 / z, zero, x / z**2], axis=-1),
-            np.stack([zero, 1.0 / z, -y / z**2], axis=-1),
-        ],
-        axis=-2,
-    )
-    jacobian: F64 = K[:2, :2] @ d_plane
-    return jacobian
+def project_columns(points: F32 | F64, K: F64) -> F64:
+    """`project` of many points whose coordinates come first: (3, N) metres -> (2, N) px, y down."""
+    pixels: F64 = _flipped(K) @ (points[:2] * (-1.0 / points[2])) + K[:2, 2:]
+    return pixels
+
+
+def project_with_slopes(points: F64, K: F64) -> tuple[F64, F64]:
+    """`project_columns`, and how the pixels change with the points.
+
+    Args:
+        points: (3, N) view frame, metres, z < 0.
+    Returns: (2, N) px, y down; (2, 3, N) px per metre.
+    """
+    near, scale = -1.0 / points[2], _flipped(K)
+    from_middle = scale @ (points[:2] * near)
+    slopes = np.empty((2, 3, points.shape[1]))
+    np.multiply(scale[:, :, None], near, out=slopes[:, :2])
+    np.multiply(from_middle, near, out=slopes[:, 2])
+    return from_middle + K[:2, 2:], slopes
+
+
+def _flipped(K: F64) -> F64:
+    """(2, 2) px per focal plane's unit, for a y that points up."""
+    flipped: F64 = K[:2, :2] * [1.0, -1.0]
+    return flipped
 
 
 def view_from_model(R: F64, t: F64) -> F64:

@@ -22,12 +22,22 @@ from engine.stages.normal_residual import NormalResidual
 from engine.timing import StageClock
 from engine.types import Camera, FaceCrop, FlameParams, Frame, NormalMap, Reconstruction
 
-__all__ = ["Reconstructor", "SeenFrame", "camera_of", "reconstruction", "yaw_of"]
+__all__ = ["FoundFrame", "Reconstructor", "SeenFrame", "camera_of", "reconstruction", "yaw_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundFrame:
+    """A frame with its faces found: the first of three steps to a fit."""
+
+    frame: Frame
+    crops: tuple[FaceCrop, ...]  # largest first
+    n_seen: int  # faces, those too that are not fitted
+    ms: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenFrame:
-    """A frame with its faces found and looked at: the first half of the way to a fit."""
+    """A frame with its faces found and looked at: two of three steps to a fit."""
 
     frame: Frame
     camera: Camera
@@ -41,7 +51,7 @@ class SeenFrame:
 class Reconstructor:
     """Fits a head model to the faces of frames; `close` when done.
 
-    Use it from one thread, or `see` from one and `fit_seen` from another.
+    Use it from one thread, or `find`, `look` and `fit_seen` from one each.
     """
 
     def __init__(
@@ -134,23 +144,32 @@ class Reconstructor:
 
     def see(self, frame: Frame) -> SeenFrame:
         """Find the faces of a frame and look at their normals."""
+        return self.look(self.find(frame))
+
+    def find(self, frame: Frame) -> FoundFrame:
+        """Find the faces of a frame."""
         clock = StageClock()
         with clock.stage("crop"):
             crops = self._cropper.run_all(frame)
-        camera = camera_of(frame)
-        ids = [crop.face_id for crop in crops]
+        return FoundFrame(frame, tuple(crops), self._cropper.n_seen, clock.ms)
+
+    def look(self, found: FoundFrame) -> SeenFrame:
+        """Look at the normals of the faces that were found and whose turn it is."""
+        frame, camera = found.frame, camera_of(found.frame)
+        ids = [crop.face_id for crop in found.crops]
         chosen = self._turns.choose(ids) if self._turns is not None else frozenset(ids)
         in_turn = tuple(face_id in chosen for face_id in ids)
         normals: list[NormalMap | None] = []
         times = []
-        for crop, is_in_turn in zip(crops, in_turn, strict=True):
+        for crop, is_in_turn in zip(found.crops, in_turn, strict=True):
             own = StageClock()
-            own.ms |= clock.ms
+            own.ms |= found.ms
             seen = self._normals.see(crop, camera, own) if self._normals and is_in_turn else None
             normals.append(seen)
             times.append(own.ms)
-        n_seen = self._cropper.n_seen
-        return SeenFrame(frame, camera, tuple(crops), tuple(normals), n_seen, tuple(times), in_turn)
+        return SeenFrame(
+            frame, camera, found.crops, tuple(normals), found.n_seen, tuple(times), in_turn
+        )
 
     def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
         """The heads of a frame that was seen, largest first."""
@@ -186,7 +205,7 @@ class Reconstructor:
         self.forget_people()
 
     def forget_places(self) -> None:
-        """Look for faces everywhere again; from the thread of `see`."""
+        """Look for faces everywhere again; from the thread of `find`."""
         self._cropper.reset()
         if self._turns is not None:
             self._turns.forget()

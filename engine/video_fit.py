@@ -1,18 +1,21 @@
 """Fits every frame of a source and keeps what is written of it: parameters, film, best frame."""
 
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from engine.ahead import ahead
 from engine.flame.model import HeadModel
 from engine.io.recorder import VideoRecorder
 from engine.io.results import FitSequence
 from engine.io.source import Source
+from engine.pipeline import FoundFrame, SeenFrame
 from engine.render.overlay import OverlayPainter
 from engine.render.trust_mark import marked
 from engine.types import Frame, Reconstruction
@@ -35,6 +38,15 @@ class Fitter(Protocol):
     def use(self, method: str) -> None: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class FitsInSteps(Protocol):
+    """A fitter whose steps may each have a thread of its own."""
+
+    def find(self, frame: Frame, /) -> FoundFrame: ...
+    def look(self, found: FoundFrame, /) -> SeenFrame: ...
+    def fit_seen(self, seen: SeenFrame, /) -> list[Reconstruction]: ...
 
 
 def cause_of(error: Exception) -> str:
@@ -108,6 +120,9 @@ def fit_video(
 ) -> FittedVideo:
     """Fit a source to its end.
 
+    Where the fitter works in steps, frames are read and faces found in them on a thread of its own,
+    and looked at on another, while earlier frames are fitted; what comes out is the same.
+
     Args:
         source: read and closed here.
         by_id: tell several faces apart by their id.
@@ -123,8 +138,8 @@ def fit_video(
     with ExitStack() as stack:
         stack.callback(source.close)
         recorder: VideoRecorder | None = None
-        while fitted.n_frames != max_frames and (frame := source.read()) is not None:
-            fits = fitter.run_all(frame)
+        fits_of_frames = _fitted_frames(_frames(source, max_frames), fitter)
+        for frame, fits in stack.enter_context(closing(fits_of_frames)):
             fitted.add(frame, fits, by_id=by_id)
             if painter is not None and recording is not None:
                 picture = marked(painter.paint(frame.image, fits), fits)
@@ -134,3 +149,42 @@ def fit_video(
                 recorder.write(picture, frame.t_ns)
             on_frame(fitted.n_frames)
     return fitted
+
+
+Frames = Generator[Frame, None, None]
+
+
+def _fitted_frames(
+    frames: Frames, fitter: Fitter
+) -> Generator[tuple[Frame, list[Reconstruction]], None, None]:
+    """Each frame with its fits, in order."""
+    if not isinstance(fitter, FitsInSteps):
+        with closing(frames):
+            for frame in frames:
+                yield frame, fitter.run_all(frame)
+        return
+    with closing(ahead(_seen(ahead(_found(frames, fitter)), fitter))) as seen_frames:
+        for seen in seen_frames:
+            yield seen.frame, fitter.fit_seen(seen)
+
+
+# Each step closes the one that it reads from, on the thread that reads.
+
+
+def _frames(source: Source, most: int | None) -> Frames:
+    with closing(source):
+        yield from islice(iter(source.read, None), most)
+
+
+def _found(frames: Frames, fitter: FitsInSteps) -> Generator[FoundFrame, None, None]:
+    with closing(frames):
+        for frame in frames:
+            yield fitter.find(frame)
+
+
+def _seen(
+    found: Generator[FoundFrame, None, None], fitter: FitsInSteps
+) -> Generator[SeenFrame, None, None]:
+    with closing(found):
+        for frame in found:
+            yield fitter.look(frame)

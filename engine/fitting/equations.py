@@ -209,7 +209,10 @@ def _six_columns(six: Tensor) -> Tensor:
 
 
 def project_jacobian(view: Tensor, K: Tensor) -> Tensor:
-    """`engine.frames.project_jacobian` for tensors: (N, 3), (2, 3) -> (N, 2, 3) px per metre."""
+    """How pixels change with points, (N, 2, 3) px per metre; as `engine.frames` has it.
+
+    Args: view: (N, 3) metres, view frame; K: (2, 3) or (3, 3).
+    """
     x, y, z = view.unbind(-1)
     zero = torch.zeros_like(z)
     rows = [torch.stack([-1 / z, zero, x / z**2], -1), torch.stack([zero, 1 / z, -y / z**2], -1)]

@@ -1,13 +1,17 @@
 """PosedHead: one person's head, fast. Identity is paid once, a frame costs expression and pose."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from engine.errors import ModelContractError
-from engine.flame.lbs import joint_transforms, pose_feature, rodrigues
+from engine.flame.lbs import joint_transforms, pose_feature
 from engine.flame.model import HeadModel, Landmarks
+from engine.flame.turns import turn
 from engine.types import F32, I32, FlameParams
 
-__all__ = ["PosedHead", "surface_points"]
+__all__ = ["PosedHead", "columns_of", "surface_points"]
 
 
 def surface_points(vertices: F32, faces: I32, points: Landmarks) -> F32:
@@ -21,20 +25,22 @@ class PosedHead:
     """Poses a head model for FlameParams of one identity at a time."""
 
     def __init__(self, model: HeadModel) -> None:
-        V = model.n_vertices
         self.model = model
-        self._shapedirs = np.ascontiguousarray(model.shapedirs.reshape(3 * V, -1))
+        # Coordinates before vertices, and coefficients before both: sums then run along memory.
+        self._shapedirs = columns_of(model.shapedirs)
+        self._template = np.ascontiguousarray(model.v_template.T)
+        self._weights = np.ascontiguousarray(model.lbs_weights.T)
         joints_from = model.J_regressor.astype(np.float64)
         self._J_template = joints_from @ model.v_template
         self._J_shape = np.einsum("jv,vck->jck", joints_from, model.shapedirs)
         self._J_expr = np.einsum("jv,vck->jck", joints_from, model.exprdirs)
         # One matrix for all that changes per frame; pose correctives that are zero cost nothing.
-        posedirs = model.posedirs.reshape(3 * V, -1)
-        self._pose_columns = np.flatnonzero(np.abs(posedirs).max(axis=0) > 0)
-        parts = [model.exprdirs.reshape(3 * V, -1), posedirs[:, self._pose_columns]]
+        posedirs = columns_of(model.posedirs)
+        self._pose_columns = np.flatnonzero(np.abs(posedirs).max(axis=1) > 0)
+        parts = [columns_of(model.exprdirs), posedirs[self._pose_columns]]
         if model.eyelid_dirs is not None:
-            parts.append(model.eyelid_dirs.reshape(3 * V, 2))
-        self._frame_dirs = np.ascontiguousarray(np.concatenate(parts, axis=1))
+            parts.append(columns_of(model.eyelid_dirs))
+        self._frame_dirs = np.concatenate(parts)
         self._parents = tuple(int(p) for p in model.parents)
         self._shape: F32 | None = None
         self.set_identity(np.zeros(model.n_shape, np.float32))
@@ -44,7 +50,7 @@ class PosedHead:
         if self._shape is not None and np.array_equal(shape, self._shape):
             return
         self._shape = shape.copy()
-        self._v_identity = self.model.v_template.reshape(-1) + self._shapedirs @ shape
+        self._v_identity = self._template + (shape @ self._shapedirs).reshape(3, -1)
         self._J_identity = self._J_template + self._J_shape @ shape
 
     def vertices(self, params: FlameParams) -> F32:
@@ -60,20 +66,23 @@ class PosedHead:
             )
         self.set_identity(params.shape)
         pose = np.concatenate([np.zeros(3), params.neck, params.jaw, params.eyes]).reshape(5, 3)
-        rotations = rodrigues(pose, xp=np)
+        rotations = np.stack([turn(joint) for joint in pose])
         joints = self._J_identity + self._J_expr @ params.expr
         transforms = joint_transforms(rotations, joints, self._parents, xp=np).astype(np.float32)
         coefficients = [params.expr, pose_feature(rotations, xp=np)[self._pose_columns]]
         if self.model.eyelid_dirs is not None:
             coefficients.append(params.eyelids)
-        moved = self._frame_dirs @ np.concatenate(coefficients).astype(np.float32)
-        return _skin_rows((self._v_identity + moved).reshape(-1, 3), transforms, self.model)
+        moved = np.concatenate(coefficients).astype(np.float32) @ self._frame_dirs
+        return self._skinned(self._v_identity + moved.reshape(3, -1), transforms)
+
+    def _skinned(self, v_posed: F32, transforms: F32) -> F32:
+        """`lbs.skin` for one head, (3, V) -> (V, 3), in a fifth of the time."""
+        rows = transforms.transpose(1, 2, 0).reshape(12, -1)
+        blended = (rows @ self._weights).reshape(3, 4, -1)
+        out = np.einsum("abv,bv->av", blended[:, :3], v_posed) + blended[:, 3]
+        return np.ascontiguousarray(out.T)
 
 
-def _skin_rows(v_posed: F32, transforms: F32, model: HeadModel) -> F32:
-    """`lbs.skin` for one head, three times as fast: four columns of (V, 3) instead of (V, 3, 4)."""
-    columns = model.lbs_weights @ transforms.transpose(0, 2, 1).reshape(5, 12)
-    out: F32 = columns[:, 9:].copy()
-    for axis in range(3):
-        out += columns[:, 3 * axis : 3 * axis + 3] * v_posed[:, axis : axis + 1]
-    return out
+def columns_of(dirs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(V, 3, K) -> (K, 3 V): coefficients @ columns are the moves, coordinates before vertices."""
+    return np.ascontiguousarray(dirs.transpose(2, 1, 0)).reshape(dirs.shape[2], -1)

@@ -49,7 +49,7 @@ def calibrate(model: HeadModel, faces: list[tuple[F32, Camera]], mirror: I32) ->
         fit = fitter.fit(landmarks, camera)
         rms.append(fit.rms)
         R, t = fit.params.R, fit.params.t
-        view = everywhere.positions(fit.state)[:468] @ R.T + t
+        view = everywhere.positions(fit.state).T[:468] @ R.T + t
         across = (project(view, camera.K) - landmarks[:468]) * [1, -1] / camera.K[0, 0]
         # Depth is not seen: the miss is taken to lie across the line of sight.
         miss += np.c_[across * -view[:, 2:], np.zeros(468)] @ R

@@ -7,7 +7,7 @@ the viewer from about the middle of the head, as MediaPipe guesses it.
 import cv2
 import numpy as np
 
-from engine.stages.mediapipe_graph import Graph, face_detector, face_mesh
+from engine.stages.mediapipe_graph import Graph, face_detector, face_mesh, landmark_places
 from engine.types import F32, U8
 
 __all__ = ["PictureFinder", "landmarks3d_of"]
@@ -79,7 +79,7 @@ def landmarks3d_of(mesh: Graph, image: U8) -> list[F32]:
     size = np.array([width, height, -width], np.float32)
     faces: list[F32] = []
     for face in mesh.process(image):
-        points = np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * size
+        points = landmark_places(face) * size
         eyes = points[263, :2] - points[33, :2]
         if np.isfinite(points).all() and np.hypot(*eyes) >= _MIN_EYES_PX:
             faces.append(points - _HALF_PX)

@@ -34,6 +34,7 @@ class IdentityFilter:
         self._prior_b = np.zeros(n_shape) if prior_mean is None else self._prior @ prior_mean
         self._H = np.zeros((n_shape, n_shape))
         self._b = np.zeros(n_shape)
+        self._mean: F64 | None = None
 
     def add(self, H: F64, g: F64, shape: F64, n_other: int, *, weight: float = 1.0) -> None:
         """Take in one frame's normal equations without any prior on the shape.
@@ -50,11 +51,13 @@ class IdentityFilter:
         self._H = self._memory * self._H + H_shape
         self._b = self._memory * self._b + H_shape @ shape - g_shape
         self.n_frames += 1
+        self._mean = None
 
     def mean(self) -> F64:
-        """(n_shape,) the most likely shape so far."""
-        estimate: F64 = cho_solve(cho_factor(self._H + self._prior), self._b + self._prior_b)
-        return estimate
+        """(n_shape,) the most likely shape so far; worked out when a frame has been added."""
+        if self._mean is None:
+            self._mean = cho_solve(cho_factor(self._H + self._prior), self._b + self._prior_b)
+        return self._mean
 
     @property
     def information(self) -> tuple[F64, F64]:

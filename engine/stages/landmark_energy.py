@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.flame.lbs import rodrigues
 from engine.flame.model import HeadModel, Landmarks
-from engine.frames import project, project_jacobian
+from engine.flame.part_normals import cross
+from engine.flame.turns import turn
+from engine.frames import project_columns, project_with_slopes
 from engine.stages.landmark_model import LandmarkModel, LandmarkState
 from engine.stages.mediapipe_points import EYE_CORNERS, FITTED, noise_mm
 from engine.stages.surface_directions import outward_directions
@@ -24,12 +25,16 @@ __all__ = [
     "LandmarkEnergy",
     "Observation",
     "Unknowns",
-    "cross_matrices",
 ]
 
 N_POSE = 6
 _NEAREST_M = 0.18
 """Nearest that a head's origin comes to the camera: its nose, 0.13 m in front, stays before it."""
+_ARRIVED_M = 1e-5
+"""Steps of a head's place shorter than this change no picture."""
+_EYES_OF_PLACE = slice(3, 7)
+_TIED = np.kron([[1.0, -1.0], [-1.0, 1.0]], np.eye(2))
+"""What the squared differences of (a, b, c, d) to (c, d, a, b) have as their Hessian."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,12 @@ class LandmarkEnergy:
         self.indices = model.mediapipe_idx[used]
         self.reduced = LandmarkModel(model, points)
         self.sigma = noise_mm(self.indices) * 1e-3 * config.noise_scale
-        self._outward = outward_directions(model, points)
+        self._outward = np.ascontiguousarray(outward_directions(model, points).T)
         self.prior_mean, self.prior_precision = self._frame_prior()
         self.n_own = N_POSE + len(self.prior_mean)
+        self.eyes = slice(N_POSE + model.n_expr + 3, N_POSE + model.n_expr + 7)
+        """Their place among the unknowns."""
+        self._own_diagonal = (np.arange(N_POSE, self.n_own),) * 2
 
     def observe(self, landmarks: F32, camera: Camera, *, robust: bool = True) -> Observation:
         """landmarks: (478, 2) MediaPipe's points, px of the camera."""
@@ -102,14 +110,9 @@ class LandmarkEnergy:
 
     def miss(self, unknowns: Unknowns, seen: Observation) -> float:
         """Root of the mean squared miss of the fitted points, over the eye corners' distance."""
-        residual = self.project(unknowns, seen.camera) - seen.pixels
-        return float(np.sqrt((residual**2).sum(axis=1).mean())) / seen.eyes_px
-
-    def project(self, unknowns: Unknowns, camera: Camera) -> F64:
-        """(N, 2) px of the fitted points."""
-        points = self.reduced.positions(unknowns.state)
-        pixels: F64 = project(points @ unknowns.R.T + unknowns.t, camera.K)
-        return pixels
+        view = unknowns.R @ self.reduced.positions(unknowns.state) + unknowns.t[:, None]
+        residual = project_columns(view, seen.camera.K) - seen.pixels.T
+        return float(np.sqrt((residual**2).sum() / residual.shape[1])) / seen.eyes_px
 
     def equations(
         self,
@@ -138,10 +141,10 @@ class LandmarkEnergy:
             known.append((temporal[0], temporal[1] * self.prior_precision))
         for mean, precision in known:
             difference = self.own_vector(unknowns) - mean
-            H[own, own] += np.diag(precision)
+            H[self._own_diagonal] += precision
             g[own] += precision * difference
             cost += float(precision @ difference**2)
-        cost += self._tie_eyes(H, g, unknowns)
+        cost += self._tie_eyes(H, g, unknowns, self.eyes)
         if shape_information is not None:
             H_shape, b_shape = shape_information
             shape = unknowns.state.shape
@@ -153,68 +156,85 @@ class LandmarkEnergy:
     def _landmarks(
         self, unknowns: Unknowns, seen: Observation, *, with_shape: bool
     ) -> tuple[F64, F64, float]:
-        points, d_points = self.reduced.linearise(unknowns.state, with_shape=with_shape)
-        turned = points @ unknowns.R.T
-        residual, weight, cost = self._weighted(unknowns.R, turned + unknowns.t, seen)
-        J = np.empty((len(points), 2, N_POSE + d_points.shape[2]))
-        d_pixel = _pose_columns(turned, unknowns.t, seen.camera, weight, J[:, :, :N_POSE])
-        np.matmul(d_pixel @ unknowns.R, d_points, out=J[:, :, N_POSE:])
-        flat = J.reshape(2 * len(points), -1)
-        return flat.T @ flat, flat.T @ (residual * weight[:, None]).ravel(), cost
+        at = self._linearised(unknowns, seen)
+        n = self.n_own + (self._model.n_shape if with_shape else 0)
+        J = np.empty((self.reduced.n_points, 2, n), np.float32)
+        J[:, :, :3] = cross(at.turned, at.by_view).transpose(2, 0, 1)
+        J[:, :, 3:N_POSE] = at.by_view.transpose(2, 0, 1)
+        by_point = unknowns.R.T.astype(np.float32) @ at.by_view
+        self.reduced.changes(unknowns.state, by_point, J[:, :, N_POSE:])
+        return *_normal(J, at.residual), at.cost
 
     def pose_equations(self, unknowns: Unknowns, seen: Observation) -> tuple[F64, F64]:
         """H (6, 6) and g (6,) of rotation and translation alone, as in `equations`."""
-        turned = self.reduced.positions(unknowns.state) @ unknowns.R.T
-        residual, weight, _ = self._weighted(unknowns.R, turned + unknowns.t, seen)
-        J = np.empty((len(turned), 2, N_POSE))
-        _pose_columns(turned, unknowns.t, seen.camera, weight, J)
-        flat = J.reshape(-1, N_POSE)
-        return flat.T @ flat, flat.T @ (residual * weight[:, None]).ravel()
+        at = self._linearised(unknowns, seen)
+        turns = cross(at.turned, at.by_view)
+        return _normal(np.concatenate([turns, at.by_view], axis=1).transpose(2, 0, 1), at.residual)
 
-    def _weighted(self, R: F64, view: F64, seen: Observation) -> tuple[F64, F64, float]:
-        """Misses (N, 2) px, what they are multiplied by (N,), and the cost."""
-        K = seen.camera.K
-        residual = project(view, K) - seen.pixels
-        metres = -view[:, 2] / np.sqrt(abs(np.linalg.det(K[:2, :2])))  # per px, at its depth
+    def place_equations(self, unknowns: Unknowns, seen: Observation) -> tuple[F64, F64]:
+        """H (7, 7) and g (7,) of translation and eyes alone, as in `equations`."""
+        at = self._linearised(unknowns, seen)
+        by_point = unknowns.R.T.astype(np.float32) @ at.by_view
+        eyes = self.reduced.eye_changes(unknowns.state, by_point)
+        H, g = _normal(np.concatenate([at.by_view.transpose(2, 0, 1), eyes], axis=2), at.residual)
+        own = slice(self.eyes.start - N_POSE, self.eyes.stop - N_POSE)
+        H[_EYES_OF_PLACE, _EYES_OF_PLACE] += np.diag(self.prior_precision[own])
+        gap = unknowns.state.eyes.ravel() - self.prior_mean[own]
+        g[_EYES_OF_PLACE] += self.prior_precision[own] * gap
+        self._tie_eyes(H, g, unknowns, _EYES_OF_PLACE)
+        return H, g
+
+    def _linearised(self, unknowns: Unknowns, seen: Observation) -> "_Linearised":
+        turned = unknowns.R @ self.reduced.positions(unknowns.state)
+        return self._weighted(unknowns.R, turned, unknowns.t, seen)
+
+    def _weighted(self, R: F64, turned: F64, t: F64, seen: Observation) -> "_Linearised":
+        """Args: turned: (3, N) metres, axes of the view frame, before the translation t."""
+        K, view = seen.camera.K, turned + t[:, None]
+        pixels, slopes = project_with_slopes(view, K)
+        residual = pixels - seen.pixels.T
+        # Metres per px, at each point's depth.
+        metres = view[2] * (-1 / np.sqrt(abs(K[0, 0] * K[1, 1] - K[0, 1] * K[1, 0])))
         weight = metres / (seen.doubt * self.sigma) * np.sqrt(self._facing(R, view))
-        squared = (residual**2).sum(axis=1)
-        # Geman and McClure 1987: e^2 / (1 + e^2 / c^2), and the weights that lead to its minimum.
-        far = squared * (metres / (self._config.outlier_mm * 1e-3)) ** 2 if seen.robust else 0.0
-        cost = float((weight**2 * squared / (1 + far)).sum())
-        return residual, weight / (1 + far), cost
+        squared = (residual**2).sum(axis=0)
+        cost = weight**2 * squared
+        if seen.robust:
+            # Geman and McClure 1987: e^2 / (1 + e^2 / c^2), and the weights that lead to its
+            # minimum.
+            near = 1 / (1 + squared * (metres / (self._config.outlier_mm * 1e-3)) ** 2)
+            cost, weight = cost * near, weight * near
+        by_view = (slopes * weight).astype(np.float32)
+        return _Linearised(turned, residual * weight, by_view, float(cost.sum()))
 
     def shifted(self, unknowns: Unknowns, seen: Observation, n_steps: int) -> Unknowns:
-        """Some Newton steps of the translation alone."""
-        turned = self.reduced.positions(unknowns.state) @ unknowns.R.T
+        """Newton steps of the translation alone, until they are short, n_steps at most."""
+        turned = unknowns.R @ self.reduced.positions(unknowns.state)
         t = unknowns.t.copy()
         for _ in range(n_steps):
-            residual, weight, _ = self._weighted(unknowns.R, turned + t, seen)
-            J = project_jacobian(turned + t, seen.camera.K) * weight[:, None, None]
-            flat = J.reshape(-1, 3)
-            t -= np.linalg.solve(flat.T @ flat, flat.T @ (residual * weight[:, None]).ravel())
+            at = self._weighted(unknowns.R, turned, t, seen)
+            step = np.linalg.solve(*_normal(at.by_view.transpose(2, 0, 1), at.residual))
+            t -= step
             t[2] = min(t[2], -_NEAREST_M)
+            if np.abs(step).max() < _ARRIVED_M:
+                break
         return replace(unknowns, t=t)
 
     def _facing(self, R: F64, view: F64) -> F64:
         """(N,) 0.05..1: how well each point is seen; those turned away are MediaPipe's guesses."""
-        towards = -view / np.linalg.norm(view, axis=1, keepdims=True)
-        cosine = ((self._outward @ R.T) * towards).sum(1)
-        weight: F64 = np.clip((cosine + 0.15) / 0.4, 0.05, 1.0)
+        away = ((R @ self._outward) * view).sum(axis=0) / np.sqrt((view**2).sum(axis=0))
+        weight: F64 = np.minimum(np.maximum((0.15 - away) / 0.4, 0.05), 1.0)
         return weight
 
-    def _tie_eyes(self, H: F64, g: F64, unknowns: Unknowns) -> float:
-        """The two eyes look almost the same way: down/up and left/right of each are tied."""
-        first, cost = N_POSE + self._model.n_expr + 3, 0.0
+    def _tie_eyes(self, H: F64, g: F64, unknowns: Unknowns, eyes: slice) -> float:
+        """The two eyes look almost the same way: down/up and left/right of each are tied.
+
+        Args: eyes: their place among the unknowns of H and g, which are added to.
+        """
         tie = 1 / self._config.eye_difference_std**2
-        for axis in range(2):
-            a, b = first + axis, first + 2 + axis
-            gap = float(unknowns.state.eyes[0, axis] - unknowns.state.eyes[1, axis])
-            H[[a, b], [a, b]] += tie
-            H[[a, b], [b, a]] -= tie
-            g[a] += tie * gap
-            g[b] -= tie * gap
-            cost += tie * gap**2
-        return cost
+        gap = unknowns.state.eyes[0] - unknowns.state.eyes[1]
+        H[eyes, eyes] += tie * _TIED
+        g[eyes] += tie * np.concatenate([gap, -gap])
+        return float(tie * (gap @ gap))
 
     def _frame_prior(self) -> tuple[F64, F64]:
         """Mean and precision of expression, jaw, eyes and eyelids."""
@@ -233,41 +253,41 @@ class LandmarkEnergy:
         return np.concatenate([s.expr, s.jaw, s.eyes.ravel(), s.eyelids])
 
     def moved(self, unknowns: Unknowns, delta: F64) -> Unknowns:
-        """Take a step, within what jaws, eyes and lids can do."""
+        """Take a step, within what jaws, eyes and lids can do.
+
+        Args: delta: (P,) of all unknowns, or of rotation and translation alone.
+        """
+        t = unknowns.t + delta[3:N_POSE]
+        t[2] = min(t[2], -_NEAREST_M)
+        R = turn(delta[:3]) @ unknowns.R
+        if len(delta) == N_POSE:
+            return Unknowns(R, t, unknowns.state)
         s, E = unknowns.state, self._model.n_expr
         own = delta[N_POSE:]
         jaw = s.jaw + own[E : E + 3]
-        jaw[0] = np.clip(jaw[0], -0.05, 0.7)
+        jaw[0] = min(max(jaw[0], -0.05), 0.7)
         state = LandmarkState(
             shape=s.shape + own[E + 9 :] if len(own) > E + 9 else s.shape,
             expr=s.expr + own[:E],
             jaw=jaw,
-            eyes=np.clip(s.eyes + own[E + 3 : E + 7].reshape(2, 2), -0.9, 0.9),
-            eyelids=np.clip(s.eyelids + own[E + 7 : E + 9], 0.0, 1.0),
+            eyes=(s.eyes + own[E + 3 : E + 7].reshape(2, 2)).clip(-0.9, 0.9),
+            eyelids=(s.eyelids + own[E + 7 : E + 9]).clip(0.0, 1.0),
         )
-        t = unknowns.t + delta[3:6]
-        t[2] = min(t[2], -_NEAREST_M)
-        return Unknowns(rodrigues(delta[:3], xp=np) @ unknowns.R, t, state)
+        return Unknowns(R, t, state)
 
 
-def _pose_columns(turned: F64, t: F64, camera: Camera, weight: F64, out: F64) -> F64:
-    """Fill in, (N, 2, 6), how pixels change with rotation and translation, weighted.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Linearised:
+    """Weighted misses of N landmarks, and how they change with the points."""
 
-    Args:
-        turned: (N, 3) metres, axes of the view frame, before the translation t.
-        weight: (N,) what each point's pixels are multiplied by.
-    Returns: (N, 2, 3) how they change with the point.
-    """
-    d_pixel = project_jacobian(turned + t, camera.K) * weight[:, None, None]
-    out[:, :, :3] = -d_pixel @ cross_matrices(turned)
-    out[:, :, 3:] = d_pixel
-    return d_pixel
+    turned: F64  # (3, N) metres, axes of the view frame, before the translation
+    residual: F64  # (2, N) in standard deviations
+    by_view: F32  # (2, 3, N) per metre of the view frame
+    cost: float
 
 
-def cross_matrices(vectors: F64) -> F64:
-    """(N, 3) -> (N, 3, 3) with matrix @ w = vector x w."""
-    x, y, z = vectors.T
-    zero = np.zeros_like(x)
-    rows = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
-    matrices: F64 = rows.reshape(-1, 3, 3)
-    return matrices
+def _normal(J: F32, residual: F64) -> tuple[F64, F64]:
+    """H and g of derivatives (N, 2, P) of residuals (2, N)."""
+    rows = J.reshape(-1, J.shape[2])
+    g = rows.T @ residual.T.ravel().astype(np.float32)
+    return (rows.T @ rows).astype(np.float64), g.astype(np.float64)

@@ -107,7 +107,7 @@ class LandmarkFitter:
         energy, n_expr = self._energy, self._model.n_expr
         shape = self._identity.mean()
         rest = LandmarkState(shape, np.zeros(n_expr), np.zeros(3), np.zeros((2, 2)), np.zeros(2))
-        points = energy.reduced.positions(rest)
+        points = energy.reduced.positions(rest).T
         R, t = pose_from_points(points, seen.pixels, seen.camera, 1 / energy.sigma**2)
         unknowns = energy.moved(Unknowns(R, t, rest), np.zeros(energy.n_own))
         # Outliers are judged only when the fit is near: at first all errors are large.

@@ -2,22 +2,23 @@
 
 Neck stays at rest (the global rotation takes its part), so every joint hangs on a resting parent.
 Between the corners of a triangle weights and positions are interpolated apart, which is off by less
-than 0.1 mm against the full mesh.
+than 0.1 mm against the full mesh. Coordinates come before points, so that sums run along memory.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.flame.lbs import pose_feature, rodrigues
 from engine.flame.model import HeadModel, Landmarks
+from engine.flame.posed import columns_of
+from engine.flame.turns import turn_with_slopes
 from engine.types import F32, F64
 
 __all__ = ["LandmarkModel", "LandmarkState"]
 
-_JAW, _EYES = 2, (3, 4)
-_STEP = 1e-4  # radians, for the derivative of a 3x3 rotation
-_STEPS = _STEP * np.eye(3)[[0, 1, 2, 0, 1, 0, 1]]  # jaw, left eye, right eye
+_JAW_AND_EYES = (2, 3, 4)
+"""The joints that turn: jaw, left eye, right eye, in this order here."""
+_UNTURNED = np.eye(3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +36,12 @@ class LandmarkState:
 class _Evaluated:
     """The reduced head in one state."""
 
-    points: F64  # (N, 3) metres, model frame
-    blended: F64  # (N, 3, 3) what turned each point
-    rest: F64  # (N, 3) metres, before joints turned it
-    joints: F64  # (5, 3) metres, at rest
-    rotations: F64  # (5, 3, 3) of the joints
+    points: F64  # (3, N) metres, model frame
+    blended: F64  # (3, 3, N) what turned each point
+    rest: F64  # (3, N) metres, before joints turned it
+    joints: F64  # (3, 3) metres, at rest
+    turned_by: F64  # (3, 3, 3) of each joint, rotation less identity
+    slopes: F64  # (3, 3, 3, 3) per radian, of each joint by each component
 
 
 class LandmarkModel:
@@ -53,107 +55,113 @@ class LandmarkModel:
             mixed: F64 = np.einsum("nk,nk...->n...", bary, array[corners].astype(np.float64))
             return mixed
 
-        self.n_points = len(bary)
-        self.template = at_points(model.v_template)
-        self.shapedirs = at_points(model.shapedirs)
-        self.exprdirs = at_points(model.exprdirs)
-        self.weights = at_points(model.lbs_weights)
-        self.jaw_dirs = at_points(model.posedirs)[..., 9:18]
+        N, E, S = len(bary), model.n_expr, model.n_shape
+        self.n_points, self._n_expr = N, E
+        self._template = np.ascontiguousarray(at_points(model.v_template).T)
         lids = model.eyelid_dirs
-        self.eyelid_dirs = at_points(lids) if lids is not None else np.zeros((self.n_points, 3, 2))
-        regressor = model.J_regressor.astype(np.float64)
-        self.J_template = regressor @ model.v_template
-        self.J_shape = np.einsum("jv,vck->jck", regressor, model.shapedirs)
-        self.J_expr = np.einsum("jv,vck->jck", regressor, model.exprdirs)
-        self._turned_by_eye = [np.flatnonzero(self.weights[:, j] > 0) for j in _EYES]
+        lid_dirs = at_points(lids) if lids is not None else np.zeros((N, 3, 2))
+        expr_dirs, shape_dirs = at_points(model.exprdirs), at_points(model.shapedirs)
+        jaw_dirs = at_points(model.posedirs)[..., 9:18]
+        self._frame_dirs = columns_of(np.concatenate([expr_dirs, lid_dirs, jaw_dirs], axis=2))
+        self._shape_dirs = columns_of(shape_dirs)
+        # For derivatives, in single precision: columns in the unknowns' order, where jaw and eyes
+        # are filled in per frame.
+        turning = np.zeros((N, 3, 7))
+        dirs = np.concatenate([expr_dirs, turning, lid_dirs, shape_dirs], axis=2)
+        self._dirs = dirs.astype(np.float32)
+        self._own_dirs = np.ascontiguousarray(self._dirs[:, :, : E + 9])
+        self._jaw_dirs = np.ascontiguousarray(jaw_dirs, np.float32)
+        self._weights = np.ascontiguousarray(at_points(model.lbs_weights)[:, _JAW_AND_EYES].T)
+        regressor = model.J_regressor[_JAW_AND_EYES, :].astype(np.float64)
+        self._J_template = regressor @ model.v_template
+        self._J_dirs = np.zeros((3, 3, E + 9 + S))  # columns as in _dirs
+        self._J_dirs[:, :, :E] = np.einsum("jv,vck->jck", regressor, model.exprdirs)
+        self._J_dirs[:, :, E + 9 :] = np.einsum("jv,vck->jck", regressor, model.shapedirs)
+        self._J_expr = np.ascontiguousarray(self._J_dirs[:, :, :E]).reshape(9, E)
+        self._joint_weights = self._weights.astype(np.float32)
+        eye, turned = np.nonzero(self._weights[1:])
+        self._of_eyes = turned, 1 + eye  # which points an eye turns, and which eye's joint
         self._identity: tuple[F64, F64, F64] | None = None
         self._last: tuple[LandmarkState, _Evaluated] | None = None
 
-    def _shaped(self, shape: F64) -> tuple[F64, F64]:
-        """Points and joints of an identity, kept until another one comes."""
-        if self._identity is None or not np.array_equal(self._identity[0], shape):
-            points = self.template + self.shapedirs @ shape
-            self._identity = (shape.copy(), points, self.J_template + self.J_shape @ shape)
-        return self._identity[1], self._identity[2]
-
     def positions(self, state: LandmarkState) -> F64:
-        """(N, 3) metres, model frame."""
+        """(3, N) metres, model frame."""
         return self._evaluate(state).points
+
+    def changes(self, state: LandmarkState, by_point: F32, out: F32) -> None:
+        """How what depends on the points changes with the unknowns.
+
+        Args:
+            by_point: (D, 3, N) how each of D values changes with its point, per metre.
+            out: (N, D, P), written to: per unit of expr, jaw (3), eyes (4), eyelids (2) and, if P
+                has room for it, shape.
+        """
+        now, P, D = self._evaluate(state), out.shape[2], len(by_point)
+        by_rest = np.einsum("dan,abn->dbn", by_point, now.blended.astype(np.float32))
+        by_rest = np.ascontiguousarray(by_rest.transpose(2, 0, 1))
+        dirs = self._own_dirs if self._own_dirs.shape[2] == P else self._dirs
+        np.matmul(by_rest, dirs, out=out)
+        # How a joint's shift reaches what the joint turns.
+        shifted = (-now.turned_by @ self._J_dirs[:, :, :P]).reshape(9, P).astype(np.float32)
+        by_joint = self._joint_weights[:, None] * by_point[:, None]  # (D, 3 joints, 3, N)
+        by_joint = by_joint.reshape(D, 9, -1).transpose(2, 0, 1).reshape(-1, 9)
+        out += (by_joint @ shifted).reshape(-1, D, P)
+        self._add_jaw(now, by_point, by_rest, out[:, :, self._n_expr : self._n_expr + 3])
+        self._add_eyes(now, by_point, out[:, :, self._n_expr + 3 : self._n_expr + 7])
+
+    def eye_changes(self, state: LandmarkState, by_point: F32) -> F32:
+        """(N, D, 4) the columns of the eyes alone; see `changes`."""
+        out = np.zeros((self.n_points, len(by_point), 4), np.float32)
+        self._add_eyes(self._evaluate(state), by_point, out)
+        return out
+
+    def _add_jaw(self, now: _Evaluated, by_point: F32, by_rest: F32, out: F32) -> None:
+        slopes = now.slopes[0].astype(np.float32)
+        correctives = (by_rest @ self._jaw_dirs).reshape(-1, 9) @ slopes.reshape(3, 9).T
+        arm = self._joint_weights[0] * (now.rest - now.joints[0, :, None]).astype(np.float32)
+        turned = (slopes.reshape(9, 3) @ arm).reshape(3, 3, -1)
+        out += correctives.reshape(out.shape) + np.einsum("dcn,kcn->ndk", by_point, turned)
+
+    def _add_eyes(self, now: _Evaluated, by_point: F32, out: F32) -> None:
+        points, joints = self._of_eyes
+        arm = now.rest[:, points] - now.joints[joints].T
+        turned = self._weights[joints, points, None, None] * (
+            now.slopes[joints, :2] @ arm.T[:, None, :, None]
+        )  # (points, 2, 3, 1)
+        changed = by_point[:, :, points].transpose(2, 0, 1) @ turned[..., 0].transpose(0, 2, 1)
+        # Two columns of each eye, left before right.
+        out.reshape(*out.shape[:2], 2, 2)[points, :, joints - 1] += changed
 
     def _evaluate(self, state: LandmarkState) -> _Evaluated:
         """Kept until another state comes: misses and derivatives are asked for in turn."""
         if self._last is not None and self._last[0] is state:
             return self._last[1]
         points, joints = self._shaped(state.shape)
-        joints = joints + self.J_expr @ state.expr
-        R = self._rotations(state)
-        rest = points + self.exprdirs @ state.expr + self.eyelid_dirs @ state.eyelids
-        rest = rest + self.jaw_dirs @ pose_feature(R, xp=np)[9:18]
-        offsets = joints - np.einsum("jab,jb->ja", R, joints)
-        blended = (self.weights @ R.reshape(5, 9)).reshape(-1, 3, 3)
-        moved = np.einsum("nab,nb->na", blended, rest) + self.weights @ offsets
-        found = _Evaluated(moved, blended, rest, joints, R)
+        joints = joints + (self._J_expr @ state.expr).reshape(3, 3)
+        rotations, slopes = zip(*map(turn_with_slopes, _axis_angles(state)), strict=True)
+        turned_by = np.array(rotations) - _UNTURNED
+        coefficients = np.concatenate([state.expr, state.eyelids, turned_by[0].ravel()])
+        rest = points + (coefficients @ self._frame_dirs).reshape(3, -1)
+        blended = (turned_by.reshape(3, 9).T @ self._weights).reshape(3, 3, -1)
+        blended += _UNTURNED[:, :, None]
+        offsets = -(turned_by @ joints[:, :, None])[:, :, 0]
+        moved = np.einsum("abn,bn->an", blended, rest) + offsets.T @ self._weights
+        found = _Evaluated(moved, blended, rest, joints, turned_by, np.array(slopes))
         self._last = (state, found)
         return found
 
-    def _rotations(self, state: LandmarkState) -> F64:
-        pose = np.zeros((5, 3))
-        pose[_JAW] = state.jaw
-        pose[_EYES, :2] = state.eyes
-        rotations: F64 = rodrigues(pose, xp=np)
-        return rotations
-
-    def linearise(self, state: LandmarkState, *, with_shape: bool) -> tuple[F64, F64]:
-        """Positions and their derivatives.
-
-        Returns: (N, 3) metres, and (N, 3, P) metres per unit of expr, jaw (3), eyes (4), eyelids
-            (2) and, at the end and only if asked for, shape.
-        """
-        now = self._evaluate(state)
-        blended, rest, joints = now.blended, now.rest, now.joints
-        slack = np.eye(3) - now.rotations  # how a joint's shift reaches what it turns
-        d_jaw, d_eyes = _rotation_derivatives(state)
-        parts = [
-            blended @ self.exprdirs + self._joint_part(slack, self.J_expr),
-            self._jaw_part(d_jaw, blended, rest, joints),
-            self._eye_part(d_eyes, rest, joints),
-            blended @ self.eyelid_dirs,
-        ]
-        if with_shape:
-            parts.append(blended @ self.shapedirs + self._joint_part(slack, self.J_shape))
-        return now.points, np.concatenate(parts, axis=2)
-
-    def _joint_part(self, slack: F64, J_dirs: F64) -> F64:
-        shifted = slack @ J_dirs
-        part: F64 = (self.weights @ shifted.reshape(5, -1)).reshape(-1, 3, J_dirs.shape[2])
-        return part
-
-    def _jaw_part(self, d_jaw: F64, blended: F64, rest: F64, joints: F64) -> F64:
-        corrective = (blended @ (self.jaw_dirs @ d_jaw.reshape(3, 9).T)).transpose(0, 2, 1)
-        arm = rest - joints[_JAW]
-        turned = self.weights[:, None, None, _JAW] * (d_jaw @ arm[:, None, :, None])[..., 0]
-        part: F64 = (corrective + turned).transpose(0, 2, 1)
-        return part
-
-    def _eye_part(self, d_eyes: F64, rest: F64, joints: F64) -> F64:
-        out = np.zeros((self.n_points, 3, 4))
-        for side, joint in enumerate(_EYES):
-            moved = self._turned_by_eye[side]
-            arm = rest[moved] - joints[joint]
-            weight = self.weights[moved, joint, None]
-            for axis in range(2):
-                out[moved, :, 2 * side + axis] = weight * (arm @ d_eyes[side, axis].T)
-        return out
+    def _shaped(self, shape: F64) -> tuple[F64, F64]:
+        """Points and joints of an identity, kept until another one comes."""
+        if self._identity is None or not np.array_equal(self._identity[0], shape):
+            points = self._template + (shape @ self._shape_dirs).reshape(3, -1)
+            joints = self._J_template + self._J_dirs[:, :, self._n_expr + 9 :] @ shape
+            self._identity = (shape.copy(), points, joints)
+        return self._identity[1], self._identity[2]
 
 
-def _rotation_derivatives(state: LandmarkState) -> tuple[F64, F64]:
-    """Derivatives of joint rotations by axis-angle components, by central differences (1e-8 off).
-
-    Returns: jaw (3, 3, 3) by its three components, eyes (2, 2, 3, 3) by eye and first two.
-    """
-    turns = np.zeros((7, 3))
-    turns[:3] = state.jaw
-    turns[3:, :2] = np.repeat(state.eyes, 2, axis=0)
-    rotations = rodrigues(np.concatenate([turns + _STEPS, turns - _STEPS]), xp=np)
-    derivatives = (rotations[:7] - rotations[7:]) / (2 * _STEP)
-    return derivatives[:3], derivatives[3:].reshape(2, 2, 3, 3)
+def _axis_angles(state: LandmarkState) -> F64:
+    """(3, 3) radians: jaw, left eye, right eye."""
+    turns = np.zeros((3, 3))
+    turns[0] = state.jaw
+    turns[1:, :2] = state.eyes
+    return turns

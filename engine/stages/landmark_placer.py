@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.flame.model import HeadModel
 from engine.stages.head_unknowns import params_of, unknowns_of
-from engine.stages.landmark_energy import N_POSE, FitConfig, LandmarkEnergy, Observation, Unknowns
+from engine.stages.landmark_energy import FitConfig, LandmarkEnergy, Observation, Unknowns
 from engine.types import F32, Camera, FlameParams
 
 __all__ = ["LandmarkPlacer", "Placed"]
@@ -31,8 +31,7 @@ class LandmarkPlacer:
     def __init__(self, model: HeadModel) -> None:
         self._model = model
         self._energy = LandmarkEnergy(model, FitConfig())
-        eyes = N_POSE + model.n_expr + 3
-        self._solved = np.r_[3:N_POSE, eyes : eyes + 4]
+        self._solved = np.r_[3:6, self._energy.eyes]  # the place, and where the eyes look
 
     def place(self, params: FlameParams, landmarks: F32, camera: Camera) -> Placed:
         """Move the head, and turn its eyes, until the landmarks are met best.
@@ -49,8 +48,6 @@ class LandmarkPlacer:
         return Placed(params_of(self._model, unknowns), self._energy.miss(unknowns, near))
 
     def _moved(self, unknowns: Unknowns, seen: Observation) -> Unknowns:
-        now = self._energy.equations(unknowns, seen)
-        delta = np.zeros(len(now.g))
-        part = np.ix_(self._solved, self._solved)
-        delta[self._solved] = -np.linalg.solve(now.H[part], now.g[self._solved])
+        delta = np.zeros(self._energy.n_own)
+        delta[self._solved] = -np.linalg.solve(*self._energy.place_equations(unknowns, seen))
         return self._energy.moved(unknowns, delta)

@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 
 from engine.errors import AssetError
-from engine.types import U8
+from engine.types import F32, U8
 
-__all__ = ["Graph", "face_detector", "face_mesh"]
+__all__ = ["Graph", "face_detector", "face_mesh", "landmark_places"]
+
+_PACKED = np.dtype(
+    [("tag", "u1"), ("n", "u1"), *((k, [("tag", "u1"), ("value", "<f4")]) for k in "xyz")]
+)
+"""A landmark of nothing but x, y and z, as protocol buffers write it into a list."""
+_TAGS = (0x0A, 15, 0x0D, 0x15, 0x1D)
 
 
 class Graph:
@@ -78,6 +84,20 @@ def _solutions() -> Any:  # noqa: ANN401  (MediaPipe has no types)
             "or `pip install mediapipe==0.10.21`"
         ) from error
     return mediapipe.solutions
+
+
+def landmark_places(face: Any) -> F32:  # noqa: ANN401  (MediaPipe has no types)
+    """(478, 3) of a face's record: x and y as shares of the picture, z in widths of it.
+
+    Read from the record's bytes, which takes a tenth of the time of asking for each number.
+    """
+    data = face.SerializeToString()
+    if len(data) == len(face.landmark) * _PACKED.itemsize:
+        packed = np.frombuffer(data, _PACKED)
+        tags = (packed["tag"], packed["n"], *(packed[k]["tag"] for k in "xyz"))
+        if all((found == tag).all() for found, tag in zip(tags, _TAGS, strict=True)):
+            return np.stack([packed[k]["value"] for k in "xyz"], axis=1)
+    return np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32)
 
 
 def face_mesh(n_faces: int, min_score: float, *, tracking: bool) -> Graph:

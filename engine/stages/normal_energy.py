@@ -4,15 +4,17 @@ Unknowns in the order of `engine.stages.landmark_energy`; shape last, where it i
 Residuals are the observed normal's parts across the head's own normal, in the head frame. Where a
 vertex has a head and a view normal, their weighted mean gives its two rows; what the two differ by
 depends on the rotation alone and is added apart. Both together are exactly the sum of the two, but
-for the difference between the two maps' slopes.
+for the difference between the two maps' slopes. Coordinates come before vertices.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.frames import project, project_jacobian
-from engine.stages.landmark_energy import N_POSE, Unknowns, cross_matrices
+from engine.flame.part_normals import cross
+from engine.frames import project_with_slopes
+from engine.stages.landmark_energy import N_POSE, Unknowns
 from engine.stages.normal_samples import NormalSampler
 from engine.stages.normal_surface import NormalSurface, Patches
 from engine.types import F32, F64, Bool, Camera
@@ -60,7 +62,7 @@ class NormalEnergy:
         # Points (3 rows) over normals (2 rows): one product gives the rows of a vertex.
         both = np.concatenate([surface.d_points, surface.d_normals], axis=1)
         c = self._config
-        self._fields = np.c_[np.ones(len(surface.places)), surface.places]
+        self._fields = np.c_[np.ones(len(surface.places)), surface.places].astype(np.float32)
         common = np.radians([c.common_deg, c.slope_deg, c.slope_deg])
         self._common_precision = np.diag(np.repeat(common, 3) ** -2)
         self._precisions = np.radians([c.head_noise_deg, c.view_noise_deg]) ** -2.0
@@ -71,118 +73,128 @@ class NormalEnergy:
         self, unknowns: Unknowns, camera: Camera, sampler: NormalSampler, *, with_shape: bool
     ) -> NormalEquations:
         """Args: camera: of the frame that the map's crop is from."""
-        R = unknowns.R
+        R = unknowns.R.astype(np.float32)
         patches = self._surface.at(unknowns.state)
-        turned = patches.points @ R.T
-        view = turned + unknowns.t
-        head_seen, view_seen, weight = sampler.at(project(view, camera.K))
+        turned = R @ patches.points
+        view = turned + unknowns.t[:, None]
+        pixels, d_pixels = project_with_slopes(view, camera.K)
+        head_seen, view_seen, weight = sampler.at(pixels)
         seen = weight * self._visible(R, patches, view)
         of_head, of_view = self._precisions * (sampler.has_head, sampler.has_view)
         precision = of_head + of_view
-        share = of_view / precision
+        share = float(of_view / precision)
         fused = _fused(head_seen, view_seen, R, share)
-        values = fused[:, 0]
-        lengths = np.linalg.norm(values, axis=1)
-        miss = np.linalg.norm(values - patches.normals, axis=1)
-        trust = seen * (1 + (miss / self._config.outlier) ** 2) ** -2
-        across = fused @ patches.across.transpose(0, 2, 1)  # (M, 3, 2)
-        slopes = across[:, 1:].transpose(0, 2, 1) @ sampler.from_frame[:, :2]
-        d_view = slopes @ project_jacobian(view, camera.K)  # (M, 2, 3) per metre
-        own = np.zeros_like(d_view)
+        values = fused[0]
+        miss = ((values - patches.normals) ** 2).sum(axis=0)
+        trust = seen * (1 + miss / self._config.outlier**2) ** -2
+        across = np.einsum("kcm,rcm->krm", fused, patches.across)
+        d_map = np.tensordot(sampler.from_frame[:, :2], d_pixels, 1).astype(np.float32)
+        d_view = np.einsum("krm,kcm->rcm", across[1:], d_map)  # per metre
+        turns = cross(turned, d_view)
         if view_seen is not None:
-            own = (patches.across @ R.T) @ cross_matrices(view_seen[:, 0].astype(np.float64))
-        root = np.sqrt(trust * precision)[:, None, None]
-        rows = self._rows(R, turned, d_view, share * own, root, with_shape=with_shape)
-        rows = np.concatenate([rows, self._common(patches, root)], axis=1)
-        residuals = (across[:, 0] * root[:, :, 0]).astype(np.float32).ravel()
-        H, g = self._without_common(rows.T @ rows, rows.T @ residuals)
+            own = cross(R @ patches.across, view_seen[0])  # what a turn does to view normals
+            turns += share * own
+        root = np.sqrt(trust * precision).astype(np.float32)
+        rows = self._rows(patches, R.T @ d_view, root, with_shape=with_shape)
+        rows[:, :, :3] = (turns * root).transpose(2, 0, 1)
+        rows[:, :, 3:N_POSE] = (d_view * root).transpose(2, 0, 1)
+        rows[:, :, -1] = (across[0] * root).T
+        flat = rows.reshape(-1, rows.shape[2])
+        H, g = self._without_common(flat.T @ flat)
         if head_seen is not None and view_seen is not None:
-            apart = head_seen[:, 0] - view_seen[:, 0] @ R
-            residual = (patches.across @ apart[:, :, None])[:, :, 0]
-            self._add_turn(H, g, own, residual, trust * precision * share * (1 - share))
-        cosine = (values * patches.normals).sum(1) / np.maximum(lengths, 1e-6)
-        angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-        total = float(seen.sum())
-        mean = float((angle * seen).sum()) / total if total > 0 else float("nan")
-        return NormalEquations(H, g, trust, seen, mean)
+            apart = head_seen[0] - R.T @ view_seen[0]
+            residual = (patches.across * apart).sum(axis=1)
+            weight = root * root * (share * (1 - share))
+            self._add_turn(H, g, own, residual, weight)
+        angle = self._angle(patches, values, seen)
+        return NormalEquations(H, g, trust, seen, angle)
 
-    def _add_turn(self, H: F64, g: F64, own: F64, residual: F64, weight: F64) -> None:
+    def _add_turn(self, H: F64, g: F64, own: F32, residual: F32, weight: F32) -> None:
         """Add, in place, what the turn from head to view normals says of the rotation.
 
         Args:
-            own: (M, 2, 3) what the rotation does to view normals seen from the head.
-            residual: (M, 2) head normals less view normals, across the normal.
+            own: (2, 3, M) what the rotation does to view normals, across the head's.
+            residual: (2, M) head normals less view normals, across the normal.
         """
-        H_turn = np.einsum("m,mri,mrj->ij", weight, own, own)
+        weighted = own * weight
+        H_turn = (weighted @ own.transpose(0, 2, 1)).sum(axis=0).astype(np.float64)
         # The two maps' frames err: their turn is known no better than that.
         bias = 2 * np.radians(self._config.common_deg) ** 2
         limited = np.linalg.inv(np.eye(3) + bias * H_turn)
         H[:3, :3] += limited @ H_turn
-        g[:3] -= limited @ np.einsum("m,mri,mr->i", weight, own, residual)
+        g[:3] -= limited @ (weighted @ residual[:, :, None]).sum(axis=0)[:, 0]
 
-    def _rows(
-        self, R: F64, turned: F64, d_view: F64, own: F64, root: F64, *, with_shape: bool
-    ) -> F32:
-        """(2 M, P) derivatives of the weighted residuals."""
-        changes = self._changes if with_shape else self._own_changes
-        M = len(turned)
-        factor = np.empty((M, 2, 5), np.float32)
-        factor[:, :, :3] = (d_view @ R) * root
-        factor[:, :, 3:] = -np.eye(2) * root
-        rows = np.empty((M, 2, N_POSE + changes.shape[2]), np.float32)
-        rows[:, :, :3] = (own - d_view @ cross_matrices(turned)) * root
-        rows[:, :, 3:6] = d_view * root
-        rows[:, :, 6:] = factor @ changes
-        return rows.reshape(2 * M, -1)
+    def _rows(self, patches: Patches, d_points: F32, root: F32, *, with_shape: bool) -> F32:
+        """(M, 2, P + N + 1) derivatives of the weighted residuals, the head's P unknowns first.
 
-    def _common(self, patches: Patches, root: F64) -> F32:
-        """(2 M, N) what errors common to large parts of a map would do to the residuals.
-
-        Small turns of all normals, about three axes, and such that grow across the face.
+        Then what errors common to large parts of a map would do: small turns of all normals about
+        three axes, and such that grow across the face. Pose and the last column are left free.
+        Args: d_points: (2, 3, M) how normals read change with the head's points.
         """
-        turn = patches.across @ cross_matrices(patches.normals.astype(np.float64)) * root
-        columns = (self._fields[:, None, :, None] * turn[:, :, None, :]).astype(np.float32)
-        flat: F32 = columns.reshape(2 * len(turn), -1)
-        return flat
+        changes = self._changes if with_shape else self._own_changes
+        M, n = len(root), N_POSE + changes.shape[2]
+        rows = np.empty((M, 2, n + 3 * self._fields.shape[1] + 1), np.float32)
+        factor = np.zeros((M, 2, 5), np.float32)
+        factor[:, :, :3] = (d_points * root).transpose(2, 0, 1)
+        factor[:, 0, 3] = factor[:, 1, 4] = -root
+        np.matmul(factor, changes, out=rows[:, :, N_POSE:n])
+        turn = cross(patches.across, patches.normals) * root
+        common = rows[:, :, n:-1].reshape(M, 2, -1, 3)  # a view
+        np.multiply(self._fields[:, None, :, None], turn.transpose(2, 0, 1)[:, :, None], out=common)
+        return rows
 
-    def _without_common(self, H: F32, g: F32) -> tuple[F64, F64]:
-        """Equations with the common errors, which come last, solved for and taken out."""
-        wide, slope = H.astype(np.float64), g.astype(np.float64)
-        n = len(slope) - 3 * self._fields.shape[1]
-        inner = wide[n:, n:] + self._common_precision
-        gain = np.linalg.solve(inner, np.c_[wide[n:, :n], slope[n:]])
-        cross = wide[:n, n:]
-        return wide[:n, :n] - cross @ gain[:, :-1], slope[:n] - cross @ gain[:, -1]
+    def _without_common(self, product: F32) -> tuple[F64, F64]:
+        """H and g with the common errors solved for and taken out.
 
-    def _visible(self, R: F64, patches: Patches, view: F64) -> F64:
+        Args: product: (P + N + 1, P + N + 1) of the rows with themselves.
+        """
+        wide = product.astype(np.float64)
+        n = len(wide) - 1 - 3 * self._fields.shape[1]
+        inner = wide[n:-1, n:-1] + self._common_precision
+        common = wide[n:-1]
+        left = wide[:n] - wide[:n, n:-1] @ np.linalg.solve(inner, common)
+        return left[:, :n], left[:, -1]
+
+    def _angle(self, patches: Patches, values: F32, seen: F64) -> float:
+        """Mean angle to the map's normals, degrees; NaN where none is seen."""
+        total = float(seen.sum())
+        if not total > 0:
+            return float("nan")
+        lengths = np.sqrt((values * values).sum(axis=0))
+        cosine = (values * patches.normals).sum(axis=0) / np.maximum(lengths, 1e-6)
+        angle = np.degrees(np.arccos(np.minimum(np.maximum(cosine, -1), 1)))
+        return float((angle * seen).sum()) / total
+
+    def _visible(self, R: F32, patches: Patches, view: F64) -> F64:
         """(M,) 0..1: faces the camera, and nothing else of the face is before it."""
         c = self._config
-        sight = -view / np.linalg.norm(view, axis=1, keepdims=True)
-        cosine = ((patches.normals @ R.T) * sight).sum(axis=1)
-        visible: F64 = np.clip((cosine - c.facing) / (c.facing_full - c.facing), 0.0, 1.0)
-        mean_sight = sight.mean(axis=0) @ R
-        if np.degrees(np.arccos(np.clip(mean_sight[2], -1, 1))) > c.hidden_from_deg:
+        sight = view / -np.sqrt((view * view).sum(axis=0))
+        cosine = ((R @ patches.normals) * sight).sum(axis=0)
+        visible: F64 = np.minimum(
+            np.maximum((cosine - c.facing) / (c.facing_full - c.facing), 0), 1
+        )
+        ahead = (R[:, 2] @ sight).sum() / sight.shape[1]  # the head's z along the mean sight
+        if ahead < math.cos(math.radians(c.hidden_from_deg)):
             visible = visible * ~self._hidden(view)
         return visible
 
     def _hidden(self, view: F64) -> Bool:
         """(M,) behind another vertex of the face, coarsely."""
-        depth = -view[:, 2]
-        plane = view[:, :2] / depth[:, None] * np.median(depth)
-        cell = np.floor((plane - plane.min(axis=0)) / self._config.cell_m).astype(np.int64)
-        width = int(cell[:, 0].max()) + 1
-        index = cell[:, 1] * width + cell[:, 0]
+        depth = -view[2]
+        plane = view[:2] / depth * np.median(depth)
+        column, row = ((plane - plane.min(axis=1)[:, None]) / self._config.cell_m).astype(np.int64)
+        index = row * (int(column.max()) + 1) + column
         nearest = np.full(int(index.max()) + 1, np.inf)
         np.minimum.at(nearest, index, depth)
         hidden: Bool = depth > nearest[index] + self._config.hidden_m
         return hidden
 
 
-def _fused(head: F32 | None, view: F32 | None, R: F64, share: float) -> F32:
-    """(M, 3, 3) values and slopes in the head frame: the weighted mean of what there is."""
+def _fused(head: F32 | None, view: F32 | None, R: F32, share: float) -> F32:
+    """(3, 3, M) values and slopes in the head frame: the weighted mean of what there is."""
     if view is None:
         if head is None:
             raise ValueError("neither head nor view normals, expected at least one")
         return head
-    turned: F32 = view @ R.astype(np.float32)
+    turned: F32 = R.T @ view
     return turned if head is None else share * turned + (1 - share) * head

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from engine.flame.lbs import rodrigues
 from engine.flame.model import HeadModel
-from engine.flame.normals import VertexNormals
-from engine.frames import project
+from engine.flame.part_normals import PartNormals
+from engine.flame.turns import turn
+from engine.frames import project_columns
 from engine.stages.face_cover import skin_of_face
 from engine.types import F32, Camera, FlameParams, NormalMap
 
@@ -21,13 +21,8 @@ class NormalResidual:
     """For one head model; what depends on its topology is paid once."""
 
     def __init__(self, model: HeadModel) -> None:
-        counted = skin_of_face(model)
-        # Triangles that touch a counted vertex: its normal takes them all in.
-        faces = model.faces[counted[model.faces].any(axis=1)]
-        self._vertices, corners = np.unique(faces, return_inverse=True)
-        self._counted = np.flatnonzero(counted[self._vertices])
-        n = len(self._vertices)
-        self._normals = VertexNormals(corners.reshape(-1, 3).astype(np.int32), n)
+        counted = np.flatnonzero(skin_of_face(model)).astype(np.int32)
+        self._normals = PartNormals(model.faces, counted)
 
     def __call__(
         self, vertices: F32, params: FlameParams, camera: Camera, normals: NormalMap
@@ -39,26 +34,24 @@ class NormalResidual:
             vertices: (V, 3) metres, model frame, as posed by params.
             camera: of the frame.
         """
-        near = vertices[self._vertices]
-        own = self._normals(near)[self._counted]
-        placed = near[self._counted] @ params.R.T + params.t
-        turned = own @ params.R.T
-        sight = np.einsum("vk,vk->v", turned, -placed) / np.linalg.norm(placed, axis=1)
-        pixels = project(placed, camera.K) @ normals.crop_from_frame[:, :2].T
-        pixels += normals.crop_from_frame[:, 2]
-        size = normals.mask.shape[0]
-        column, row = np.clip(np.rint(np.nan_to_num(pixels, nan=-1)), -1, size).astype(int).T
-        shown = (row >= 0) & (row < size) & (column >= 0) & (column < size) & (sight > _FACING)
-        row, column = row[shown], column[shown]
-        weights = normals.mask[row, column]
-        if normals.view is not None:
-            seen, own = normals.view[row, column], turned[shown]
-        elif normals.head is not None:
-            # The head frame does not turn with the neck.
-            neck = rodrigues(params.neck[None].astype(np.float64), xp=np)[0]
-            seen, own = normals.head[row, column], own[shown] @ neck
-        certain = weights > 0.5
+        near = np.ascontiguousarray(vertices.take(self._normals.near, axis=0).T)
+        own = self._normals(near)
+        R = params.R.astype(np.float32)
+        turned = R @ own
+        placed = R @ near.take(self._normals.rows, axis=1) + params.t[:, None]
+        sight = -(turned * placed).sum(axis=0) / np.sqrt((placed * placed).sum(axis=0))
+        matrix, size = normals.crop_from_frame, normals.mask.shape[0]
+        pixels = np.rint(matrix[:, :2] @ project_columns(placed, camera.K) + matrix[:, 2:])
+        shown = ((pixels >= 0) & (pixels < size)).all(axis=0) & (sight > _FACING)  # not NaN
+        column, row = np.where(shown, pixels, 0).astype(np.intp)
+        index = row * size + column
+        certain = shown & (normals.mask.take(index) > 0.5)
         if certain.sum() < _LEAST:
             return float("nan")
-        cosines = np.einsum("vk,vk->v", seen, own)[certain]
+        if normals.view is not None:
+            seen, own = normals.view, turned
+        elif normals.head is not None:
+            # The head frame does not turn with the neck.
+            seen, own = normals.head, turn(params.neck.astype(np.float64)).T @ own
+        cosines = (seen.reshape(-1, 3).take(index, axis=0).T * own).sum(axis=0)[certain]
         return float(np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0))).mean())

@@ -2,15 +2,17 @@
 
 The change of a normal with shape, expression and jaw is computed once, at the mean head, in the two
 directions across the normal there; it is carried along as the normal turns. Neck and eyes rest.
+Coordinates come before vertices, so that sums run along memory.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.flame.lbs import pose_feature, rodrigues
 from engine.flame.model import HeadModel
-from engine.flame.normals import VertexNormals
+from engine.flame.part_normals import PartNormals
+from engine.flame.posed import columns_of
+from engine.flame.turns import turn, turn_with_slopes
 from engine.stages.face_cover import face_cover
 from engine.stages.landmark_model import LandmarkState
 from engine.types import F32, F64, I32
@@ -21,7 +23,7 @@ N_VERTICES = 400
 """More vertices than these hardly help a fit, but cost time."""
 
 _JAW = 2
-_STEP = 1e-4  # radians, for the derivative of the jaw's rotation
+_UNTURNED = np.eye(3)
 _TURNED_BACK = 0.2
 """Least 1 + cosine to the mean head's normal for which directions can be carried along."""
 
@@ -30,9 +32,9 @@ _TURNED_BACK = 0.2
 class Patches:
     """M places on a face, model frame."""
 
-    points: F64  # (M, 3) metres
-    normals: F32  # (M, 3) unit
-    across: F32  # (M, 2, 3) unit, the directions in which changes of the normal are counted
+    points: F32  # (3, M) metres
+    normals: F32  # (3, M) unit
+    across: F32  # (2, 3, M) unit, the directions in which changes of the normal are counted
 
 
 class NormalSurface:
@@ -42,23 +44,21 @@ class NormalSurface:
         """n_vertices: at most this many, even over the face, off eyes, mouth and border."""
         self.vertices = face_cover(model, n_vertices)
         self.n_shape = model.n_shape
-        faces = model.faces[np.isin(model.faces, self.vertices).any(axis=1)]
-        near, corners = np.unique(np.r_[faces.ravel(), self.vertices], return_inverse=True)
-        corners = corners.ravel().astype(np.int32)
-        self._rows = corners[faces.size :]
-        self._faces = corners[: faces.size].reshape(-1, 3)
-        self._normals = VertexNormals(self._faces, len(near))
-        self._jaw_weight = model.lbs_weights[near, _JAW, None]
-        self._template = model.v_template[near]
+        self._normals = PartNormals(model.faces, self.vertices)
+        near = self._normals.near
+        self._jaw_weight = model.lbs_weights[near, _JAW]
+        self._template = np.ascontiguousarray(model.v_template[near].T)
         flat = model.v_template[self.vertices][:, :2].astype(np.float64)
         self.places = (flat - flat.mean(axis=0)) / flat.std(axis=0)  # (M, 2) across and up the face
-        self._shapedirs = _flat(model.shapedirs[near])
+        self._shapedirs = columns_of(model.shapedirs[near])
         lids = model.eyelid_dirs
         still = np.zeros((len(near), 3, 2), np.float32)
-        self._frame_dirs = _flat(
-            np.concatenate([model.exprdirs[near], still if lids is None else lids[near]], axis=2)
-        )
-        self._jaw_dirs = _flat(model.posedirs[near][..., 9:18])
+        parts = [
+            model.exprdirs[near],
+            still if lids is None else lids[near],
+            model.posedirs[near][..., 9:18],  # the jaw's correctives
+        ]
+        self._frame_dirs = columns_of(np.concatenate(parts, axis=2))
         regressor = model.J_regressor[_JAW].astype(np.float64)
         self._joint = regressor @ model.v_template
         self._joint_shape = np.einsum("v,vck->ck", regressor, model.shapedirs)
@@ -73,64 +73,66 @@ class NormalSurface:
         landmarks: their columns are 0.
         """
         E, S = model.n_expr, model.n_shape
-        n = len(self._template)
+        n = len(self._jaw_weight)
         d_points = np.zeros((n, 3, E + 9 + S))
-        d_points[:, :, :E] = self._frame_dirs.reshape(n, 3, -1)[:, :, :E]
-        d_points[:, :, E : E + 3] = self._jaw_columns()
-        d_points[:, :, E + 9 :] = self._shapedirs.reshape(n, 3, -1)
-        normals, d_normals = _normal_changes(
-            self._template.astype(np.float64), self._faces, d_points, self._rows
-        )
-        self._mean_normals = normals.astype(np.float32)
-        self._mean_across = _directions_across(normals).astype(np.float32)
-        self.d_points = d_points[self._rows].astype(np.float32)
-        self.d_normals = (self._mean_across @ d_normals).astype(np.float32)
+        d_points[:, :, :E] = model.exprdirs[self._normals.near]
+        d_points[:, :, E : E + 3] = self._jaw_columns(model)
+        d_points[:, :, E + 9 :] = model.shapedirs[self._normals.near]
+        template = self._template.T.astype(np.float64)
+        rows, faces = self._normals.rows, self._normals.faces
+        normals, d_normals = _normal_changes(template, faces, d_points, rows)
+        across = _directions_across(normals).astype(np.float32)
+        self.d_points = d_points[rows].astype(np.float32)
+        self.d_normals = (across @ d_normals).astype(np.float32)
+        self._mean_normals = np.ascontiguousarray(normals.T, np.float32)
+        self._mean_across = np.ascontiguousarray(across.transpose(1, 2, 0))
 
-    def _jaw_columns(self) -> F64:
+    def _jaw_columns(self, model: HeadModel) -> F64:
         """(P, 3, 3) metres per radian at rest."""
-        turns = _STEP * np.concatenate([np.eye(3), -np.eye(3)])
-        moved = [self._posed(self._template, self._joint, turn) for turn in turns]
-        columns: F64 = np.stack([moved[k] - moved[k + 3] for k in range(3)], axis=2) / (2 * _STEP)
+        near, slopes = self._normals.near, turn_with_slopes(np.zeros(3))[1]
+        correctives = model.posedirs[near][..., 9:18].astype(np.float64) @ slopes.reshape(3, 9).T
+        arm = model.v_template[near] - self._joint
+        turned = np.einsum("p,kab,pb->pak", self._jaw_weight, slopes, arm)
+        columns: F64 = correctives + turned
         return columns
 
-    def _posed(self, rest: F32 | F64, joint: F64, jaw: F64) -> F64:
-        """(P, 3) rest points after the jaw has turned."""
-        turn = rodrigues(jaw, xp=np)
-        rest = rest.astype(np.float64)
-        feature = pose_feature(np.stack([np.eye(3), turn]), xp=np)
-        rest = rest + (self._jaw_dirs @ feature.astype(np.float64)).reshape(-1, 3)
-        posed: F64 = rest + self._jaw_weight * ((rest - joint) @ (turn - np.eye(3)).T)
+    def _posed(self, identity: F32, joint: F64, coefficients: F64, jaw: F64) -> F32:
+        """(3, P) points after face and jaw have moved.
+
+        Args: coefficients: of expression and eyelids.
+        """
+        moves = turn(jaw) - _UNTURNED
+        moved = np.concatenate([coefficients, moves.ravel()]).astype(np.float32)
+        rest = identity + (moved @ self._frame_dirs).reshape(3, -1)
+        arm = rest - joint[:, None].astype(np.float32)
+        posed: F32 = rest + self._jaw_weight * (moves.astype(np.float32) @ arm)
         return posed
 
     def at(self, state: LandmarkState) -> Patches:
         """Places and normals of a head, exactly, but for its neck and eyes."""
         identity, joint = self._shaped(state.shape)
-        coefficients = np.concatenate([state.expr, state.eyelids]).astype(np.float32)
-        rest = identity + (self._frame_dirs @ coefficients).reshape(-1, 3)
-        posed = self._posed(rest, joint + self._joint_expr @ state.expr, state.jaw)
-        normals = self._normals(posed.astype(np.float32))[self._rows]
-        return Patches(posed[self._rows], normals, self._carried(normals))
+        coefficients = np.concatenate([state.expr, state.eyelids])
+        joint = joint + self._joint_expr @ state.expr
+        posed = self._posed(identity, joint, coefficients, state.jaw)
+        normals = self._normals(posed)
+        points = posed.take(self._normals.rows, axis=1)
+        return Patches(points, normals, self._carried(normals))
 
     def _shaped(self, shape: F64) -> tuple[F32, F64]:
-        """Points and jaw joint of an identity, kept until another one comes."""
+        """Points (3, P) and jaw joint of an identity, kept until another one comes."""
         if self._identity is None or not np.array_equal(self._identity[0], shape):
-            moved = (self._shapedirs @ shape.astype(np.float32)).reshape(-1, 3)
+            moved = (shape.astype(np.float32) @ self._shapedirs).reshape(3, -1)
             joint = self._joint + self._joint_shape @ shape
             self._identity = (shape.copy(), self._template + moved, joint)
         return self._identity[1], self._identity[2]
 
     def _carried(self, normals: F32) -> F32:
-        """(M, 2, 3) the mean head's directions, turned the shortest way with its normals."""
+        """(2, 3, M) the mean head's directions, turned the shortest way with its normals."""
         mean, across = self._mean_normals, self._mean_across
-        room = np.maximum(1.0 + (mean * normals).sum(axis=1), _TURNED_BACK)
-        lean = (across @ normals[:, :, None]) / room[:, None, None]
-        carried: F32 = across - lean * (mean + normals)[:, None, :]
+        room = np.maximum(1.0 + (mean * normals).sum(axis=0), _TURNED_BACK)
+        lean = (across * normals).sum(axis=1) / room
+        carried: F32 = across - lean[:, None] * (mean + normals)
         return carried
-
-
-def _flat(dirs: F32) -> F32:
-    """(P, 3, K) -> (3 P, K)."""
-    return np.ascontiguousarray(dirs.reshape(3 * len(dirs), -1))
 
 
 def _normal_changes(points: F64, faces: I32, d_points: F64, rows: I32) -> tuple[F64, F64]:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.transform import Rotation
 
 from engine.flame.model import HeadModel
+from engine.flame.turns import axis_angle
 from engine.stages.head_unknowns import unknowns_of
 from engine.stages.landmark_energy import Unknowns
 from engine.types import F64, FlameParams
@@ -14,6 +14,7 @@ from engine.types import F64, FlameParams
 __all__ = ["RefineStart", "StartPrior"]
 
 _LEAST_STD = 1e-6
+_POSE = np.arange(6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,37 +49,47 @@ class StartPrior:
         s = self.unknowns.state
         # FLAME 2023 without jaw moves it by expressions alone.
         jaw_std = _LEAST_STD if model.meta.get("jaw_fixed") else start.jaw_std
-        own = [
-            _precision("expr_std", start.expr_std, model.n_expr),
-            _precision("jaw_std", jaw_std, 3),
-            _precision("eyes_std", start.eyes_std, 4),
-            _precision("eyelids_std", start.eyelids_std, 2),
-        ]
+        own = _precisions(
+            expr_std=(start.expr_std, model.n_expr),
+            jaw_std=(jaw_std, 3),
+            eyes_std=(start.eyes_std, 4),
+            eyelids_std=(start.eyelids_std, 2),
+        )
         kept = 0.0 if start.mean_head else 1.0
         self.own = (
             np.concatenate([kept * s.expr, kept * s.jaw, s.eyes.ravel(), s.eyelids]),
-            np.concatenate(own),
+            own,
         )
-        self.shape = (kept * s.shape, _precision("shape_std", start.shape_std, model.n_shape))
-        turn = _precision("rotation_std_deg", np.radians(start.rotation_std_deg), 3)
-        self._pose = np.r_[turn, _precision("translation_std", start.translation_std, 3)]
+        self.shape = (kept * s.shape, _precisions(shape_std=(start.shape_std, model.n_shape)))
+        self._pose = _precisions(
+            rotation_std_deg=(np.radians(start.rotation_std_deg), 3),
+            translation_std=(start.translation_std, 3),
+        )
 
     def add_pose(self, H: F64, g: F64, now: Unknowns) -> None:
         """Add what is known of rotation and place to normal equations at `now`, in place."""
         gap = np.empty(6)
-        gap[:3] = Rotation.from_matrix(now.R @ self.unknowns.R.T).as_rotvec()
+        gap[:3] = axis_angle(now.R @ self.unknowns.R.T)
         gap[3:] = now.t - self.unknowns.t
-        pose = np.arange(6)
-        H[pose, pose] += self._pose
+        H[_POSE, _POSE] += self._pose
         g[:6] += self._pose * gap
 
 
-def _precision(name: str, std: npt.ArrayLike, n: int) -> F64:
-    """(n,) one over squared deviations."""
-    values = np.asarray(std, np.float64)
-    if values.shape not in ((), (1,), (n,)):
-        raise ValueError(f"{name}: shape {values.shape}, expected one number or {n}")
-    if not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError(f"{name}: {values}, expected finite numbers above 0")
-    precision: F64 = np.broadcast_to(np.maximum(values, _LEAST_STD) ** -2, (n,)).copy()
-    return precision
+def _precisions(**deviations: tuple[npt.ArrayLike, int]) -> F64:
+    """One over squared deviations, those of all groups after each other.
+
+    Args: deviations: by name, one number or one for each of a group's parameters; and their number.
+    """
+    std = np.empty(sum(n for _, n in deviations.values()))
+    first = 0
+    for name, (values, n) in deviations.items():
+        shape = np.shape(values)
+        if shape not in ((), (1,), (n,)):
+            raise ValueError(f"{name}: shape {shape}, expected one number or {n}")
+        std[first : first + n] = values
+        first += n
+    if not (std.min() > 0 and np.isfinite(std.sum())):  # NaN is not above 0
+        names = " or ".join(deviations)
+        raise ValueError(f"{names}: {std}, expected finite numbers above 0")
+    precisions: F64 = np.maximum(std, _LEAST_STD) ** -2.0
+    return precisions

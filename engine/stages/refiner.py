@@ -8,8 +8,7 @@ person, as in the fit of landmarks; a frame then costs pose, expression, jaw, ey
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 from engine.flame.model import HeadModel
 from engine.stages.head_unknowns import params_of
@@ -139,17 +138,17 @@ class Refiner:
             with_shape = solves_shape or (learns and is_last)
             step = self._step(unknowns, seen, sampler, prior, with_shape=with_shape)
             if solves_shape and step.normals.seen.sum() < _LEAST_SEEN:
-                return self._result(start.params, prior.unknowns, seen, step, step.H)
+                return self._result(start.params, prior.unknowns, seen, step, _factor(step.H))
             size = len(step.H) if solves_shape else self._landmarks.n_own
-            H = step.H[:size, :size]
-            delta = _solved(H, step.g[:size])
+            factor = _factor(step.H[:size, :size])
+            delta = _solved(factor, step.g[:size])
             if is_last and learns and step.normals.seen.sum() >= _LEAST_SEEN:
                 self._learn(step, unknowns, prior)
             unknowns = self._landmarks.moved(unknowns, delta)
             if not is_last:
                 seen = self._doubted(unknowns, seen)
         self._frame += 1
-        return self._result(params_of(self._model, unknowns), unknowns, seen, step, H)
+        return self._result(params_of(self._model, unknowns), unknowns, seen, step, factor)
 
     @property
     def _learns(self) -> bool:
@@ -160,8 +159,8 @@ class Refiner:
         for _ in range(_PLACING_STEPS):
             if self._landmarks.miss(unknowns, seen) < self._config.placed_rms:
                 break
-            delta = np.zeros(self._landmarks.n_own)
-            delta[:N_POSE] = _solved(*self._landmarks.pose_equations(unknowns, seen))
+            H, g = self._landmarks.pose_equations(unknowns, seen)
+            delta = _solved(_factor(H), g)
             unknowns = self._landmarks.moved(unknowns, delta)
         return unknowns
 
@@ -206,15 +205,15 @@ class Refiner:
         shape, n_own = unknowns.state.shape, self._landmarks.n_own
         self._identity.add(step.H_data, step.g_data, shape, n_own, weight=weight)
         _, self._identity_spread = self._posterior(
-            self._identity.information[0], slice(-len(shape), None)
+            _factor(self._identity.information[0]), slice(-len(shape), None)
         )
 
     def _result(
-        self, params: FlameParams, unknowns: Unknowns, seen: Observation, step: _Step, H: F64
+        self, params: FlameParams, unknowns: Unknowns, seen: Observation, step: _Step, factor: F64
     ) -> RefinedFit:
         rms = self._landmarks.miss(unknowns, seen)
-        variance, spread = self._posterior(H, slice(0, len(H) - N_POSE))
-        if len(H) == self._landmarks.n_own:
+        variance, spread = self._posterior(factor, slice(0, len(factor) - N_POSE))
+        if len(factor) == self._landmarks.n_own:
             spread += self._identity_spread
         std_mm = 1e3 * float(np.sqrt(spread))
         share = float(step.normals.seen.mean())
@@ -229,27 +228,36 @@ class Refiner:
             quality=refined_quality(rms, angle, share, std_mm),
         )
 
-    def _posterior(self, H: F64, columns: slice) -> tuple[F64, float]:
+    def _posterior(self, factor: F64, columns: slice) -> tuple[F64, float]:
         """(P,) variances, and the mean squared deviation of the face's points, square metres.
 
         Args:
-            columns: of the points' derivatives, that the last unknowns of H belong to.
+            factor: of the equations, see `_factor`.
+            columns: of the points' derivatives, that the last unknowns of the equations belong to.
         """
-        factor, lower = cho_factor(H, lower=True, check_finite=False)
-        half, _ = dpotri(factor, lower=lower)
+        half, _ = dpotri(factor, lower=True)
         variance = half.diagonal().copy()
         gram = self._gram[columns, columns]
         n = len(gram)
-        inside = half[-n:, -n:]
+        inside = half[-n:, -n:]  # above the diagonal, where the factor is 0, it stays 0
         # Both are symmetric, and only the lower half of one is there.
-        spread = 2 * float((gram * np.tril(inside)).sum()) - float(gram.diagonal() @ variance[-n:])
+        spread = 2 * float(np.vdot(gram, inside)) - float(gram.diagonal() @ variance[-n:])
         return variance, max(spread, 0.0)
 
 
-def _solved(H: F64, g: F64) -> F64:
+def _factor(H: F64) -> F64:
+    """(P, P) Cholesky's lower triangle of H; NaN where H is not positive definite."""
+    factor, failed = dpotrf(H, lower=True, clean=True)
+    if failed:
+        return np.full_like(H, np.nan)
+    lower: F64 = factor
+    return lower
+
+
+def _solved(factor: F64, g: F64) -> F64:
     """(P,) the step to the minimum; none if the equations have no solution."""
-    try:
-        step: F64 = -cho_solve(cho_factor(H, check_finite=False), g, check_finite=False)
-    except LinAlgError:
+    if np.isnan(factor[0, 0]):
         return np.zeros(len(g))
-    return step
+    step, _ = dpotrs(factor, -g, lower=True)
+    lead: F64 = step
+    return lead

@@ -8,17 +8,19 @@ The crop is 1 x 1 with (0, 0) its upper left corner, x right, y down: a pixel's 
 with v in the head frame, metres, and R from the head frame to the crop-view frame.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.flame.model import HeadModel
-from engine.frames import project, project_jacobian, view_from_crop
+from engine.frames import project, project_with_slopes, view_from_crop
 from engine.types import F64, Camera
 
 __all__ = ["CropPose", "crop_pose", "face_anchor", "pose_in_view", "project_weakly"]
 
 _WHOLE_CROP = np.eye(3)[:2]
+_FLIP = np.array([1.0, -1.0, -1.0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,9 +58,9 @@ def pose_in_view(camera: Camera, pose: CropPose, anchor: F64) -> tuple[F64, F64]
     size = camera.width
     turn = view_from_crop(camera, _WHOLE_CROP, size)
     pixel = (pose.camera[1:] + 0.5) * size - 0.5
-    ray = np.linalg.solve(camera.K, np.array([*pixel, 1.0])) * [1.0, -1.0, -1.0]
+    ray = np.linalg.solve(camera.K, np.array([*pixel, 1.0])) * _FLIP
     # Size falls with distance: a metre ahead it is known.
-    distance = _sides_per_metre(camera, ray, turn) / np.exp(pose.camera[0])
+    distance = _sides_per_metre(camera, ray, turn) / math.exp(pose.camera[0])
     R = turn @ pose.R
     return R, distance * ray - R @ anchor
 
@@ -72,5 +74,6 @@ def project_weakly(points: F64, pose: CropPose, anchor: F64) -> F64:
 
 def _sides_per_metre(camera: Camera, place: F64, turn: F64) -> float:
     """Root of the area in the crop of a small plate at a place, parallel to the crop's plane."""
-    across = project_jacobian(place, camera.K) @ turn[:, :2]
-    return float(np.sqrt(abs(np.linalg.det(across)))) / camera.width
+    _, slopes = project_with_slopes(place[:, None], camera.K)
+    (a, b), (c, d) = slopes[:, :, 0] @ turn[:, :2]
+    return math.sqrt(abs(a * d - b * c)) / camera.width

@@ -43,28 +43,50 @@ def test_points_are_the_full_heads(openhead: HeadModel, seed: int) -> None:
     )
     vertices = PosedHead(openhead).vertices(params)
     expected = surface_points(vertices, openhead.faces, openhead.mediapipe)
-    found = LandmarkModel(openhead, openhead.mediapipe).positions(state)
+    found = LandmarkModel(openhead, openhead.mediapipe).positions(state).T
     # Weights are interpolated apart from positions: under 0.1 mm where triangles are large.
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def derivatives_of(reduced: LandmarkModel, state: LandmarkState, n: int) -> np.ndarray:
+    """(N, 3, n) metres per unit, of the points themselves."""
+    found = np.empty((reduced.n_points, 3, n), np.float32)
+    by_point = np.broadcast_to(np.eye(3, dtype=np.float32)[..., None], (3, 3, reduced.n_points))
+    reduced.changes(state, by_point, found)
+    return found
 
 
 def test_derivatives_are_the_slopes(openhead: HeadModel) -> None:
     reduced = LandmarkModel(openhead, openhead.mediapipe)
     state = random_state(openhead, 7)
     start, n_expr = vector(state), openhead.n_expr
-    _, derivatives = reduced.linearise(state, with_shape=True)
+    derivatives = derivatives_of(reduced, state, len(start))
     step = 1e-5
     for i in [0, 5, *range(n_expr, n_expr + 9), n_expr + 9, n_expr + 40]:
         shift = np.eye(len(start))[i] * step
         ahead = reduced.positions(state_of(start + shift, n_expr))
         behind = reduced.positions(state_of(start - shift, n_expr))
-        slope = (ahead - behind) / (2 * step)
+        slope = (ahead - behind).T / (2 * step)
         # Metres per unit; central differences are good to 1e-9, the largest slope is about 0.1.
         np.testing.assert_allclose(derivatives[:, :, i], slope, atol=1e-7, err_msg=f"column {i}")
 
 
 def test_without_shape_the_last_columns_are_left_out(openhead: HeadModel) -> None:
     reduced, state = LandmarkModel(openhead, openhead.mediapipe), random_state(openhead, 1)
-    _, whole = reduced.linearise(state, with_shape=True)
-    _, part = reduced.linearise(state, with_shape=False)
-    np.testing.assert_array_equal(part, whole[:, :, : openhead.n_expr + 9])
+    n_own = openhead.n_expr + 9
+    whole = derivatives_of(reduced, state, n_own + openhead.n_shape)
+    part = derivatives_of(reduced, state, n_own)
+    # The products of matrices of other sizes add up in another order: rounding only, of 0.1 m.
+    np.testing.assert_allclose(part, whole[:, :, :n_own], atol=1e-7)
+
+
+def test_columns_of_the_eyes_alone_are_the_wholes(openhead: HeadModel) -> None:
+    reduced, state = LandmarkModel(openhead, openhead.mediapipe), random_state(openhead, 2)
+    by_point = np.random.default_rng(0).standard_normal((2, 3, reduced.n_points), np.float32)
+    whole = np.empty((reduced.n_points, 2, openhead.n_expr + 9), np.float32)
+    reduced.changes(state, by_point, whole)
+    eyes = reduced.eye_changes(state, by_point)
+    first = openhead.n_expr + 3
+    joints = np.abs(whole[:, :, first : first + 4]).max()
+    assert joints > 1e-3
+    np.testing.assert_allclose(eyes, whole[:, :, first : first + 4], atol=1e-6 * joints)

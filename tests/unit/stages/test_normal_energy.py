@@ -10,7 +10,7 @@ from engine.flame.lbs import rodrigues
 from engine.flame.model import HeadModel
 from engine.flame.normals import vertex_normals
 from engine.flame.posed import PosedHead
-from engine.frames import camera_from_focal, project
+from engine.frames import camera_from_focal, project_columns
 from engine.stages.head_unknowns import params_of
 from engine.stages.landmark_energy import Unknowns
 from engine.stages.landmark_model import LandmarkState
@@ -64,10 +64,10 @@ def test_places_and_normals_are_the_full_heads(openhead: HeadModel, surface: Nor
     patches = surface.at(state)
     params = params_of(openhead, Unknowns(np.eye(3), np.zeros(3), state))
     vertices = PosedHead(openhead).vertices(params)
-    np.testing.assert_allclose(patches.points, vertices[surface.vertices], atol=2e-6)
+    np.testing.assert_allclose(patches.points.T, vertices[surface.vertices], atol=2e-6)
     normals = vertex_normals(vertices, openhead.faces)[surface.vertices]
-    np.testing.assert_allclose(patches.normals, normals, atol=2e-3)
-    frame = np.concatenate([patches.across, patches.normals[:, None]], axis=1)
+    np.testing.assert_allclose(patches.normals.T, normals, atol=2e-3)
+    frame = np.concatenate([patches.across, patches.normals[None]]).transpose(2, 0, 1)
     identity = np.broadcast_to(np.eye(3), frame.shape)
     np.testing.assert_allclose(frame @ frame.transpose(0, 2, 1), identity, atol=1e-5)
 
@@ -82,8 +82,8 @@ def test_changes_at_the_mean_head_match_differences(
         plus, minus = (
             surface.at(with_step(openhead, rest(openhead), column, sign * step)) for sign in (1, -1)
         )
-        moved = (plus.points - minus.points) / (2 * step)
-        turned = (mean.across @ (plus.normals - minus.normals)[:, :, None])[:, :, 0] / (2 * step)
+        moved = (plus.points - minus.points).T / (2 * step)
+        turned = (mean.across * (plus.normals - minus.normals)).sum(axis=1).T / (2 * step)
         left_out = E + 3 <= column < E + 9
         if left_out:
             assert not surface.d_normals[:, :, column].any()
@@ -111,13 +111,13 @@ def residuals(
 ) -> tuple[F64, F64]:
     """(M, 2) of head and of view normals, in fixed directions across."""
     patches = surface.at(at.state)
-    pixels = project(patches.points @ at.R.T + at.t, CAMERA.K)
+    pixels = project_columns(at.R @ patches.points + at.t[:, None], CAMERA.K)
     head, view, _ = sampler.at(pixels)
     assert head is not None
     assert view is not None
-    r_head = head[:, 0] - patches.normals
-    r_view = view[:, 0] @ at.R - patches.normals
-    return tuple((across @ r[:, :, None])[:, :, 0] for r in (r_head, r_view))
+    r_head = head[0] - patches.normals
+    r_view = at.R.T @ view[0] - patches.normals
+    return tuple((across * r).sum(axis=1).T for r in (r_head, r_view))
 
 
 LOOSE = NormalConfig(common_deg=1e-3, slope_deg=1e-3, outlier=1e6, hidden_from_deg=180)
