@@ -106,16 +106,26 @@ class Tour:
         window.menu_button.menu().close()
         yield "camera-formats", self._formats
         window.source_button.menu().close()
+        yield "methods", self._methods
         yield "comparison", lambda: self._compare(beside=False)
         yield "comparison-beside", lambda: self._compare(beside=True)
 
     def _compare(self, *, beside: bool) -> None:
         window = self.session.window
+        if window.method_button is not None:
+            window.method_button.menu().close()
         window.change_settings(beside=beside)
         if window.method_button is not None:
             window.method_button.compare_with("landmarks")
         window.scrub.go(0.0)  # one more frame, although the film is paused
         self._is_ready = lambda: window.stage.in_comparison
+
+    def _methods(self) -> QWidget:
+        button = self.session.window.method_button
+        if button is None:
+            return self.session.window
+        button.menu().popup(self.session.window.mapToGlobal(self.session.window.rect().center()))
+        return button.menu()
 
     def _formats(self) -> QWidget:
         window = self.session.window
