@@ -28,10 +28,18 @@ class LookingAhead:
     """Takes shots from a source and hands on what was seen of them; the newest shots win."""
 
     def __init__(
-        self, feed: SourceThread, fitter: TwoStages, may_go_on: Callable[[float], bool]
+        self,
+        feed: SourceThread,
+        fitter: TwoStages,
+        may_go_on: Callable[[float], bool],
+        taken: Callable[[int], None] = lambda place: None,
     ) -> None:
-        """may_go_on: waits up to that many seconds for the end of a pause; False if it goes on."""
+        """Args:
+        may_go_on: waits up to that many seconds for the end of a pause; False if it goes on.
+        taken: called with the place of every shot.
+        """
         self._feed, self._fitter, self._may_go_on = feed, fitter, may_go_on
+        self._taken = taken
         self._seen: Mailbox[tuple[Shot, SeenFrame]] = Mailbox()
         self.error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="n2f-seeing", daemon=True)
@@ -59,6 +67,7 @@ class LookingAhead:
                     if self._feed.ended:
                         return
                     continue
+                self._taken(shot.place)
                 if shot.starts:
                     self._fitter.forget_places()
                 if not self._seen.hand_over((shot, self._fitter.see(shot.frame))):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from app.menu_heading import add_heading
 from app.qt import QAction, QActionGroup, QMenu, Qt, QToolButton, QWidget
 
 __all__ = ["MethodButton", "Methods", "method_title"]
@@ -57,7 +58,7 @@ class MethodButton(QToolButton):
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self.actions_by_name = self._add_methods(methods, self._choose)
-        self._menu.addSection("Against it, on the same frames")
+        add_heading(self._menu, "Against it, on the same frames")
         nothing = QAction("Nothing", self)
         self.rivals_by_name = self._add_methods(methods, self.compare_with, nothing)
         self.setMenu(self._menu)

@@ -73,6 +73,7 @@ class Keeper(Protocol):
     def new_fitter(self) -> LiveFitter: ...
     def new_steadier(self) -> Steadier | None: ...
     def pause_is_over(self, timeout_s: float | None) -> bool: ...
+    def shot_taken(self, place: int) -> None: ...
     def tell(self, view: View) -> None: ...
     def tell_state(self, state: State, problem: str | None = None) -> None: ...
 
@@ -95,7 +96,7 @@ class Play:
             return
         while not (keeper.unwanted or self._feed.ended):
             self._fitter = fitter = keeper.changed_fitter(fitter)
-            ahead = LookingAhead(self._feed, fitter, keeper.pause_is_over)
+            ahead = LookingAhead(self._feed, fitter, keeper.pause_is_over, keeper.shot_taken)
             try:
                 self._run_ahead(ahead, fitter)
             finally:
@@ -106,12 +107,15 @@ class Play:
     def _run_plain(self) -> None:
         keeper = self._keeper
         while keeper.pause_is_over(None):
+            if keeper.paused:
+                self._heard_s = time.monotonic()  # nobody listened meanwhile
             shot = self._feed.take(_LOOK_S)
             if shot is None:
                 if self._feed.ended:
                     return
                 self._tell_silence()
                 continue
+            keeper.shot_taken(shot.place)
             try:
                 self._fitter = keeper.changed_fitter(self._fitter)
                 if shot.starts:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.camera_desk import CameraDesk, camera_named
+from app.menu_heading import add_heading
 from app.qt import QFileDialog, QInputDialog, QMenu, Qt, QToolButton, QWidget
 from app.settings import Settings
 from app.source_thread import Request
@@ -154,11 +155,10 @@ class SourceButton(QToolButton):
     def _add_formats(self, menu: QMenu, shown: Request) -> None:
         offered, is_known = self._cameras.offered(shown.title)
         chosen = self._cameras.chosen(shown.title)
-        menu.addSection(f"Now: {self._gives()}" if self._gives() else "Not measured yet")
+        add_heading(menu, f"Now: {self._gives()}" if self._gives() else "Nothing is shown yet")
         self._add_format(menu, shown, None, f"Automatic: {AUTOMATIC.title}", chosen)
-        menu.addSection(
-            "It offers" if is_known else "Usual ones; what it lacks becomes the nearest it has"
-        )
+        told = "It offers" if is_known else "Usual ones: it takes the nearest that it has"
+        add_heading(menu, told)
         if chosen is not None and chosen not in offered:
             offered = [chosen, *offered]
         for each in offered:

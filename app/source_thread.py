@@ -113,6 +113,11 @@ class SourceThread:
         return self._shots.closed
 
     @property
+    def place(self) -> int:
+        """How often a person has gone elsewhere in the file: see `Shot.place`."""
+        return self._place
+
+    @property
     def is_live(self) -> bool:
         """Known once it was opened."""
         return self._was_live

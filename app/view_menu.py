@@ -1,5 +1,6 @@
 """The button that says what is drawn, and whose menu offers everything that can be."""
 
+from app.menu_heading import add_heading
 from app.qt import QAction, QMenu, Qt, QToolButton, QWidget
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import RenderMode
@@ -41,9 +42,9 @@ class ViewButton(QToolButton):
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        menu.addSection("The fitted head")
+        add_heading(menu, "The fitted head")
         menu.addActions(actions[: len(MODES)])
-        menu.addSection("What the network sees")
+        add_heading(menu, "What the network sees")
         menu.addActions(self._predictions)
         for action in actions:
             action.toggled.connect(self._show)

@@ -257,9 +257,13 @@ class Worker:
             )
             if self.unwanted:
                 return False
-            over = not self.paused or self._one_more
-            self._one_more = False
-            return over
+            return not self.paused or self._one_more
+
+    def shot_taken(self, place: int) -> None:
+        """In a pause, the one more of a place that a person asked for may be there."""
+        with self._changed:
+            if self._feed is not None and place == self._feed.place:
+                self._one_more = False
 
     def tell(self, view: View) -> None:
         self._view = view

@@ -20,7 +20,9 @@ from app.session import LiveSession, make_application
 from app.settings import SettingsStore
 from app.source_menu import sample_request
 from app.view import State, View
+from app.worker import Request
 from engine.files import replacing
+from engine.io.camera import CameraInfo
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import RenderMode
 from engine.stages.onnx_session import available_providers
@@ -34,13 +36,17 @@ _STEP_MS = 500
 """From a change to its picture; the film is paused meanwhile."""
 
 Step = tuple[str, Callable[[], QWidget | None]]
+_DESK = CameraInfo(0, "Desk camera", "/dev/video0")
+"""Stands for a camera where menus are shown."""
 
 
 class Tour:
     """Changes the window and takes its picture, one step after the other."""
 
-    def __init__(self, session: LiveSession, folder: Path) -> None:
-        self.session, self._folder = session, folder
+    def __init__(self, session: LiveSession, folder: Path, only: set[str]) -> None:
+        """only: names of pictures; empty: all."""
+        self.session, self._folder, self._only = session, folder, only
+        self._is_ready: Callable[[], bool] = lambda: True
         self._steps: Iterator[Step] | None = None
         self.problem: str | None = None
         self._timer = QTimer()
@@ -59,6 +65,8 @@ class Tour:
             self._timer.start(_STEP_MS)
 
     def _next(self) -> None:
+        if not self._is_ready():
+            return
         if self._due is not None:
             self._save(*self._due)
         step = next(self._steps, None) if self._steps is not None else None
@@ -67,7 +75,10 @@ class Tour:
             self.session.window.close()
             return
         name, act = step
-        self._due = (name, act() or self.session.window)
+        self._is_ready = lambda: True
+        self._due = None
+        if not self._only or name in self._only:
+            self._due = (name, act() or self.session.window)
 
     def _plan(self) -> Iterator[Step]:
         window = self.session.window
@@ -89,8 +100,42 @@ class Tour:
             ("about", window.show_about, AboutDialog),
         ):
             yield name, lambda show=show, kind=kind: self._opened(show, kind)
-            window.findChildren(kind)[0].close()
+            for opened in window.findChildren(kind):
+                opened.close()
         yield "menu", self._menu
+        window.menu_button.menu().close()
+        yield "camera-formats", self._formats
+        window.source_button.menu().close()
+        yield "methods", self._methods
+        yield "comparison", lambda: self._compare(beside=False)
+        yield "comparison-beside", lambda: self._compare(beside=True)
+
+    def _compare(self, *, beside: bool) -> None:
+        window = self.session.window
+        if window.method_button is not None:
+            window.method_button.menu().close()
+        window.change_settings(beside=beside)
+        if window.method_button is not None:
+            window.method_button.compare_with("landmarks")
+        window.scrub.go(0.0)  # one more frame, although the film is paused
+        self._is_ready = lambda: window.stage.in_comparison
+
+    def _methods(self) -> QWidget:
+        button = self.session.window.method_button
+        if button is None:
+            return self.session.window
+        button.menu().popup(self.session.window.mapToGlobal(self.session.window.rect().center()))
+        return button.menu()
+
+    def _formats(self) -> QWidget:
+        window = self.session.window
+        window.cameras.list = lambda: [_DESK]
+        window.source_button.show_request(Request("webcam:0", _DESK.name))
+        window.source_button.fill()
+        menu = window.source_button.menu()
+        formats = next(action.menu() for action in menu.actions() if action.menu() is not None)
+        formats.popup(window.mapToGlobal(window.rect().center()))
+        return formats
 
     def _show_problem(self) -> None:
         window = self.session.window
@@ -136,7 +181,8 @@ def main() -> None:
     """Open the window, go through the tour, quit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
-    folder = parser.parse_args().out
+    parser.add_argument("--only", default="", help="names of pictures, with commas between")
+    chosen = parser.parse_args()
     application = make_application()
     settings = LiveSettings(source="sample", smooth_edges=True)
     store = SettingsStore(None)
@@ -147,7 +193,8 @@ def main() -> None:
         recording=RecordingDesk(),
     )
     session.window.resize(*_WINDOW)
-    tour = Tour(session, folder)
+    only = {name for name in chosen.only.split(",") if name}
+    tour = Tour(session, chosen.out, only)
     session.start(sample_request())
     application.exec()
     if tour.problem:

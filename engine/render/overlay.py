@@ -29,10 +29,16 @@ def head_renderer(ctx: moderngl.Context, model: HeadModel, *, live: bool = False
     """A renderer of this head, coloured by region.
 
     Args:
-        live: where the processor draws, speed goes before smooth edges.
+        live: where the processor draws, speed goes before smooth edges and small highlights.
     """
-    samples = 0 if live and draws_in_software(ctx) else 4
-    return MeshRenderer(ctx, model.faces, surface=head_surface(model), samples=samples)
+    quick = live and draws_in_software(ctx)
+    return MeshRenderer(
+        ctx,
+        model.faces,
+        surface=head_surface(model),
+        samples=0 if quick else 4,
+        lit_at_vertices=quick,
+    )
 
 
 def draw_overlay(

@@ -63,6 +63,7 @@ class MeshRenderer:
         surface: Surface | None = None,
         lighting: Lighting = STUDIO,
         samples: int = 4,
+        lit_at_vertices: bool = False,
     ) -> None:
         """Compile the shaders and make the buffers.
 
@@ -70,6 +71,7 @@ class MeshRenderer:
             faces: (F, 3) counter-clockwise seen from outside; back faces are not drawn.
             surface: colour, opacity and gloss by vertex; clay where it says nothing.
             samples: for each pixel, against jagged edges: 4 (all devices have it), or 0 for none.
+            lit_at_vertices: SHADED lights vertices, not pixels: quicker where the processor draws.
         Raises:
             ProviderError: if a shader does not compile here.
             ValueError: if faces are empty or negative, surface has too few vertices, or samples
@@ -81,7 +83,11 @@ class MeshRenderer:
         self._ctx = ctx
         self._samples = samples
         self._mesh = MeshBuffers(ctx, faces, surface or Surface())
-        shaded = load_program(ctx, "mesh.vert", "shaded.frag")
+        shaded = (
+            load_program(ctx, "shaded_vertices.vert", "shaded_vertices.frag")
+            if lit_at_vertices
+            else load_program(ctx, "mesh.vert", "shaded.frag")
+        )
         wireframe = load_program(ctx, "mesh.vert", "wireframe.frag")
         normals = load_program(ctx, "mesh.vert", "normals.frag")
         texture = load_program(ctx, "texture.vert", "texture.frag")

@@ -339,3 +339,20 @@ def test_in_memory_colours_that_stand_for_numbers_are_the_same(
     renderer.draw_onto(picture, CAMERA, vertices, R, T, mode=RenderMode.SHADED, colours=colours)
     assert np.abs(picture.astype(int) - renderer.read()).max() <= 2
     renderer.release()
+
+
+def test_light_at_the_vertices_of_a_dense_mesh_looks_as_light_at_each_pixel(
+    ctx: moderngl.Context, photo: U8
+) -> None:
+    vertices, faces = sphere(0.08)
+    seen = []
+    for at_vertices in (False, True):
+        renderer = MeshRenderer(ctx, faces, samples=0, lit_at_vertices=at_vertices)
+        renderer.draw(CAMERA, vertices, R, T, mode=RenderMode.SHADED, background=photo)
+        seen.append(renderer.read().astype(int))
+        mask = renderer.render_maps(CAMERA, vertices, R, T).mask
+        renderer.release()
+    difference = np.abs(seen[0] - seen[1])
+    assert difference[mask].mean() < 2.0  # of 255: within a triangle light is all but linear
+    assert np.array_equal(seen[0][~mask], seen[1][~mask])
+    assert seen[1][mask].std() > 20  # it is lit

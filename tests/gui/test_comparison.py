@@ -197,6 +197,17 @@ def test_a_comparison_is_there_in_the_next_window_if_it_can_be(qtbot: QtBot, ope
     assert "against n2fnet-refined" not in fitter.events
 
 
+def test_two_stages_at_a_time_compare_too(qtbot: QtBot, open_session: Open):
+    store = SettingsStore(None)
+    store.change(against="landmarks", pipelined=True)
+    session, fitter = open_session(store)
+    wait_compared(qtbot, session)
+    shown = session.window.view
+    assert (shown.method, shown.rival) == ("n2fnet", "landmarks")
+    assert f"rival {shown.frame.index}" in fitter.events
+    assert not [event for event in fitter.events if event.startswith("run")]
+
+
 def test_a_methods_time_leaves_out_what_it_has_no_need_of():
     frame = Frame(np.zeros((48, 64, 3), np.uint8), 0, 0)
     head = triangle_head(frame)

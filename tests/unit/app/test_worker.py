@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from app.source_thread import Shot, SourceThread
 from app.steadier import Steadier
 from app.view import State, View
 from app.worker import Options, Request, Worker
@@ -396,3 +397,43 @@ def test_a_fitter_is_made_anew_when_it_should_run_elsewhere():
     collector.wait_for(lambda view: bool(fitters[1].events))
     assert worker.stop()
     assert fitters[0].events[-1] == "close in n2f-worker"
+
+
+@pytest.mark.parametrize("pipelined", [False, True])
+def test_in_a_pause_the_place_is_shown_however_long_its_frame_takes(
+    monkeypatch: pytest.MonkeyPatch, pipelined: bool
+):
+    monkeypatch.setattr("app.play._LOOK_S", 0.005)
+    monkeypatch.setattr("app.looking_ahead._PATIENCE_S", 0.005)
+    slow, looked = threading.Event(), []
+    take = SourceThread.take
+
+    def counted(feed: SourceThread, timeout_s: float) -> Shot | None:
+        shot = take(feed, timeout_s)
+        if feed.place and shot is None:
+            looked.append(1)
+            if len(looked) == 3:  # it has given up waiting three times
+                slow.set()
+        return shot
+
+    monkeypatch.setattr(SourceThread, "take", counted)
+
+    class SlowFilm(FakeSource):
+        duration_ns = 100_000_000
+
+        def seek(self, t_ns: int) -> None:
+            self._index = t_ns // 1_000_000
+            assert slow.wait(10.0)
+
+    collector = Collector()
+    worker = Worker(
+        TwoStageFitter, lambda spec: SlowFilm(100), collector, options=Options(pipelined=pipelined)
+    )
+    worker.start()
+    worker.open(Request("x", "X"))
+    collector.wait_for(lambda view: view.state is State.PLAYING)
+    worker.set_paused(True)
+    worker.seek(0.5)
+    collector.wait_for(lambda view: (view.position or 0.0) >= 0.5)
+    assert not any(view.state is State.WAITING for view in collector.views)
+    assert worker.stop()
