@@ -16,6 +16,8 @@ from app.cli.options import (
     NormalsOption,
     OptimizerOption,
     TrustOption,
+    UvCheckpointOption,
+    UvCoordsOption,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ def fit(
             "n2f peers convert or export. See n2f peers list.",
         ),
     ] = None,
+    uv_checkpoint: UvCheckpointOption = None,
+    uv_coords: UvCoordsOption = None,
     trust: TrustOption = False,
     export: Annotated[
         str,
@@ -80,7 +84,8 @@ def fit(
     try:
         _fit(
             inputs, out, method, model, faces, normals, n2fnet, checkpoint, export,
-            (optimizer, init, iters), trust=trust, as_json=as_json, overwrite=overwrite,
+            (optimizer, init, iters), (uv_checkpoint, uv_coords),
+            trust=trust, as_json=as_json, overwrite=overwrite,
         )  # fmt: skip
     except KeyboardInterrupt:
         again = "the same command without --overwrite" if overwrite else "the same command"
@@ -99,6 +104,7 @@ def _fit(
     checkpoint: Path | None,
     export: str,
     optimising: tuple[str | None, str | None, int | None],
+    uv: tuple[Path | None, Path | None],
     *,
     trust: bool,
     as_json: bool,
@@ -113,6 +119,7 @@ def _fit(
         by_peer,
         check_optimiser_flags,
         check_peer_flags,
+        check_uv_flags,
     )
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
@@ -127,6 +134,7 @@ def _fit(
     exports = checked_exports(export)
     check_peer_flags(asked, checkpoint, exports, trust=trust)
     check_optimiser_flags(asked, *optimising)
+    check_uv_flags(asked, *uv)
     if "normals" in exports and network.path is None:
         raise typer.BadParameter(f"--export normals needs a network: {network.reason}")
     check_output_folder(out, inputs)
@@ -134,7 +142,7 @@ def _fit(
     if asked in PEERS:
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
     elif asked == FRONT_END:
-        how = by_front_end(head, faces, checkpoint, fit_settings(*optimising))
+        how = by_front_end(head, faces, checkpoint, fit_settings(*optimising), *uv)
     elif asked in METHODS and METHODS[asked].optimised:
         how = by_optimising(asked, head, faces, network, fit_settings(*optimising))
     else:

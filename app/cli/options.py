@@ -16,6 +16,8 @@ __all__ = [
     "OptimizerOption",
     "PackOption",
     "TrustOption",
+    "UvCheckpointOption",
+    "UvCoordsOption",
     "announced_pack",
 ]
 
@@ -86,6 +88,26 @@ ItersOption = Annotated[
 TrustOption = Annotated[
     bool,
     typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
+]
+
+UvCheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--uv-checkpoint",
+        metavar="FILE",
+        help="For pixel3dmm-net: uv.ckpt of Pixel3DMM's authors, so that the optimiser knows where "
+        "in FLAME's texture each pixel lies. Needs --model FLAME. Default: MediaPipe's points do.",
+    ),
+]
+
+UvCoordsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--uv-coords",
+        metavar="FILE",
+        help="For --uv-checkpoint: flame_uv_coords.npy of Pixel3DMM's authors. Default: the one "
+        "beside uv.ckpt.",
+    ),
 ]
 
 PackOption = Annotated[

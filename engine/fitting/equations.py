@@ -79,6 +79,7 @@ def normal_equations(
     found = Equations(_N_POSE + skin.d_points.shape[2], state.t)
     _add_normals(found, energy, placed, every)
     _add_marks(found, energy, placed)
+    _add_places(found, energy, placed, every)
     _add_silhouette(found, energy, placed, every)
     _add_regularisers(found, energy, state, with_shape=with_shape)
     return found
@@ -127,7 +128,7 @@ def _add_marks(found: Equations, energy: Energy, placed: _Placed) -> None:
     view = placed.skin.points @ placed.R.T + placed.t
     as_skin = PosedSkin(placed.skin.points, placed.skin.normals)
     weight = energy.dense_weights(as_skin, view, placed.R)
-    scale = 100 * energy.settings.uv_map_super / max(len(weight), 1)
+    scale = 100 * energy.dense_weight / max(len(weight), 1)
     miss = (px - patch.pixels) / size
     found.add(d_px.flatten(0, 1) / size, miss.flatten(), (scale * weight).repeat_interleave(2))
     for _, each, marks in energy.quadratic():
@@ -140,6 +141,21 @@ def _add_marks(found: Equations, energy: Energy, placed: _Placed) -> None:
             apart = marks[0].patch.pixels - marks[1].patch.pixels
             miss = (first[0] - second[0] - apart) / size
         found.add(d_px.flatten(0, 1) / size, miss.flatten(), 2 * each / max(miss.numel(), 1))
+
+
+def _add_places(found: Equations, energy: Energy, placed: _Placed, every: int) -> None:
+    visible, places = energy.visible, energy.seen.places
+    view = placed.skin.points @ placed.R.T + placed.t
+    misses = energy.place_misses(view, every)
+    if misses is None or visible is None or visible.textured is None or places is None:
+        return
+    miss, shown = misses
+    patch = visible.textured.every(every)
+    px, d_px = placed.pixels(patch)
+    share = len(visible.textured.pixels) / max(len(patch.pixels), 1)
+    scale = share * 100 * energy.settings.uv_map_super / energy.seen.size**2
+    J = _slopes(places.uv, px) @ d_px
+    found.add(J.flatten(0, 1), miss.flatten(), (scale * shown).repeat_interleave(2))
 
 
 def _add_silhouette(found: Equations, energy: Energy, placed: _Placed, every: int) -> None:

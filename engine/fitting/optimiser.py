@@ -9,14 +9,14 @@ from engine.fitting.curve import CurvePoint, OnProgress, OptimisedFit
 from engine.fitting.energy import Energy
 from engine.fitting.gauss_newton import minimise_gauss_newton
 from engine.fitting.linear_head import HeadLinearizer
-from engine.fitting.observed import Correspondences, observe
+from engine.fitting.observed import Correspondences, Texture, observe
 from engine.fitting.placing import neutral_start, place, place_at_once
 from engine.fitting.settings import FitSettings
 from engine.fitting.state import HeadState, params_from, state_from
 from engine.fitting.torch_head import TorchHead
 from engine.fitting.visibility import Rasteriser
 from engine.flame.model import HeadModel
-from engine.types import Camera, FaceCrop, FlameParams, NormalMap
+from engine.types import F32, Camera, FaceCrop, FlameParams, NormalMap
 
 __all__ = ["Optimiser"]
 
@@ -24,12 +24,23 @@ __all__ = ["Optimiser"]
 class Optimiser:
     """For one head model; used and closed by one thread."""
 
-    def __init__(self, model: HeadModel, settings: FitSettings | None = None) -> None:
-        """Raises: ProviderError: if nothing can be drawn here, or torch has no such device."""
+    def __init__(
+        self,
+        model: HeadModel,
+        settings: FitSettings | None = None,
+        *,
+        vertex_uv: F32 | None = None,
+    ) -> None:
+        """Args:
+            vertex_uv: (V, 2) of `engine.fitting.uv_matches.read_vertex_uv`: maps that have places
+                in FLAME's texture (`NormalMap.uv`) are matched by them; None: they are not.
+        Raises: ProviderError: if nothing can be drawn here, or torch has no such device.
+        """
         self.model, self.settings = model, settings or FitSettings()
         if self.settings.device == "cpu":
             torch.set_num_threads(1)  # so little is computed at a time that more only wait
-        self._head = TorchHead(model, self.settings.device)
+        self._texture = None if vertex_uv is None else Texture(model, vertex_uv)
+        self._head = TorchHead(model, self.settings.device, vertex_uv=vertex_uv)
         self._linearizer = HeadLinearizer(self._head)
         self._rasteriser = Rasteriser(self._head)
 
@@ -51,14 +62,15 @@ class Optimiser:
             start: where to begin, whose shape is believed somewhat; None: the mean head, frontal.
             before: of the frame before, of the same person: its shape is kept, and what changes
                 from it costs.
-            uv: on the map, from a network of surface coordinates; None: MediaPipe's points.
+            uv: places of surface points on the map, if it is known otherwise; None: by the map's
+                own places in the texture, or else MediaPipe's points.
         Raises:
             CaptureError: if the map shows no face, has no normals or values that are not finite.
             ModelContractError: if start or before belong to another head model.
         """
         began = time.perf_counter()
-        device = self.settings.device
-        seen = observe(crop, camera, normals, device, uv=uv)
+        device, size = self.settings.device, self.settings.size
+        seen = observe(crop, camera, normals, device, uv=uv, texture=self._texture, size=size)
         first = before or start or neutral_start(self.model, seen)
         state = state_from(self.model, first, device)
         known = state if before is None and start is not None else None

@@ -11,7 +11,7 @@ from engine.stages.head_unknowns import unknowns_of
 from engine.stages.landmark_energy import FitConfig, LandmarkEnergy
 from engine.stages.normal_estimator import SeesNormals
 from engine.timing import StageClock
-from engine.types import FlameParams
+from engine.types import F32, FlameParams
 
 __all__ = ["METHOD", "OptimisingFollower", "OptimisingReconstructor"]
 
@@ -79,14 +79,16 @@ class OptimisingReconstructor(Reconstructor):
         settings: FitSettings | None = None,
         n_faces: int = 1,
         tracking: bool = True,
+        vertex_uv: F32 | None = None,
         on_progress: OnProgress = lambda point, n: True,
     ) -> None:
         """Args:
+            vertex_uv: as for `Optimiser`, where `normals` gives places in the texture as well.
             on_progress: see `engine.fitting.curve`; called on this thread for every face.
         Raises: AssetError, ModelContractError, ProviderError: if it cannot be set up.
         """
         chosen = settings or FitSettings()
-        self._optimiser = Optimiser(model, chosen)
+        self._optimiser = Optimiser(model, chosen, vertex_uv=vertex_uv)
         self._landmark_energy = LandmarkEnergy(model, FitConfig())
         self._starts: Followers | None = None
         if chosen.init == "n2fnet":

@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.fitting.state import HeadState
 from engine.flame.lbs import joint_transforms, pose_feature
 from engine.flame.model import HeadModel
-from engine.types import I32
+from engine.types import F32, I32
 
 __all__ = ["PosedSkin", "TorchHead"]
 
@@ -30,7 +30,14 @@ class PosedSkin(NamedTuple):
 class TorchHead:
     """For one head model on one device. V kept vertices, F kept triangles."""
 
-    def __init__(self, model: HeadModel, device: str, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        model: HeadModel,
+        device: str,
+        dtype: torch.dtype = torch.float32,
+        vertex_uv: F32 | None = None,
+    ) -> None:
+        """vertex_uv: (V, 2) in FLAME's texture, v up; None: nobody asks for places in it."""
         self.model, self.device, self.dtype = model, torch.device(device), dtype
         left_out = np.zeros(model.n_vertices, bool)
         for name in _LEFT_OUT:
@@ -62,6 +69,10 @@ class TorchHead:
         self._columns = torch.cat([self.shape_dirs, self.expr_dirs, self.lid_dirs], dim=2).reshape(
             3 * len(self.kept), -1
         )
+        self.places: Tensor | None = None  # (V, 2) in the texture, v down
+        if vertex_uv is not None:
+            self.places = self._tensor(vertex_uv[self.kept])
+            self.places[:, 1] = 1 - self.places[:, 1]
         self._pose_columns = self.pose_dirs.reshape(3 * len(self.kept), -1)
 
     def _tensor(self, array: object) -> Tensor:
