@@ -138,6 +138,12 @@ class Reconstructor:
         self._faces = {i: f for i, f in known.items() if abs(frame.t_ns - f.seen_ns) <= KEEP_NS}
         return fits
 
+    def compared(self, fit: Reconstruction, seen: NormalMap | None) -> Reconstruction:
+        """A fit with its angle to the normals that were seen, where there are any."""
+        if self._normals is None or seen is None:
+            return fit
+        return self._normals.compared(fit, seen)
+
     def _new_face(self) -> "_Face":
         return _Face(self.model, self._normals, self._followers.new())
 

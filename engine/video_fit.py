@@ -1,11 +1,11 @@
 """Fits every frame of a source and keeps what is written of it: parameters, film, best frame."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from engine.render.overlay import OverlayPainter
 from engine.render.trust_mark import marked
 from engine.types import Frame, Reconstruction
 
-__all__ = ["FittedVideo", "Fitter", "cause_of", "fit_video"]
+__all__ = ["ClipFitter", "FittedVideo", "Fitter", "cause_of", "fit_video"]
 
 MAX_FRAMES_WITH_VERTICES = 2000
 """Longer videos keep parameters only (vertices follow from them): they would take over 120 MB."""
@@ -35,6 +35,22 @@ class Fitter(Protocol):
     def use(self, method: str) -> None: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class ClipFitter(Protocol):
+    """A `Fitter` that may change what it said of a video's frames when it has seen more of them."""
+
+    @property
+    def settles(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def run_clip(
+        self, frames: Iterator[Frame], on_frame: Callable[[int], None]
+    ) -> Iterator[list[Reconstruction]]:
+        """The faces of each frame in turn, as late as need be; on_frame: number of frames seen."""
+        ...
 
 
 def cause_of(error: Exception) -> str:
@@ -105,6 +121,7 @@ def fit_video(
     recording: Path | None = None,
     max_frames: int | None = None,
     on_frame: Callable[[int], None] = lambda n: None,
+    again: Callable[[], Source] | None = None,
 ) -> FittedVideo:
     """Fit a source to its end.
 
@@ -115,6 +132,8 @@ def fit_video(
             one is framed in amber.
         max_frames: stop after so many.
         on_frame: called with the number of frames done.
+        again: opens the source once more, for a `ClipFitter`, which gives its fits when their
+            pictures are gone; None: each frame is fitted by itself.
     Raises: CaptureError: if the source fails. OutputError: if the recording cannot be written.
     """
     short = source.n_frames is None or source.n_frames <= MAX_FRAMES_WITH_VERTICES
@@ -123,8 +142,15 @@ def fit_video(
     with ExitStack() as stack:
         stack.callback(source.close)
         recorder: VideoRecorder | None = None
-        while fitted.n_frames != max_frames and (frame := source.read()) is not None:
-            fits = fitter.run_all(frame)
+        frames = _frames(source, max_frames)
+        if again is not None and isinstance(fitter, ClipFitter) and fitter.settles:
+            pictures = again()
+            stack.callback(pictures.close)
+            settled = fitter.run_clip(frames, on_frame)
+            pairs = _pairs(_frames(pictures, max_frames), settled)
+        else:
+            pairs = _one_by_one(frames, fitter, on_frame)
+        for frame, fits in pairs:
             fitted.add(frame, fits, by_id=by_id)
             if painter is not None and recording is not None:
                 picture = marked(painter.paint(frame.image, fits), fits)
@@ -132,5 +158,27 @@ def fit_video(
                     height, width = picture.shape[:2]
                     recorder = stack.enter_context(VideoRecorder(recording, width, height))
                 recorder.write(picture, frame.t_ns)
-            on_frame(fitted.n_frames)
     return fitted
+
+
+def _one_by_one(
+    frames: Iterator[Frame], fitter: Fitter, on_frame: Callable[[int], None]
+) -> Iterator[tuple[Frame, list[Reconstruction]]]:
+    for number, frame in enumerate(frames, start=1):
+        yield frame, fitter.run_all(frame)
+        on_frame(number)
+
+
+def _pairs(
+    frames: Iterator[Frame], settled: Iterator[list[Reconstruction]]
+) -> Iterator[tuple[Frame, list[Reconstruction]]]:
+    """The fits of a `ClipFitter` with their pictures, which are read once more."""
+    yield from zip(frames, settled, strict=True)
+
+
+def _frames(source: Source, at_most: int | None) -> Iterator[Frame]:
+    """The frames of a source, or its first so many."""
+    n = 0
+    while n != at_most and (frame := source.read()) is not None:
+        yield frame
+        n += 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from engine.fitting.curve import OnProgress
     from engine.fitting.settings import FitSettings
     from engine.flame.model import HeadModel
     from engine.normal_choice import NormalChoice
@@ -62,9 +63,20 @@ def by_method(
 
 
 def by_optimising(
-    name: str, head: "HeadModel", faces: int, normals: "NormalChoice", settings: "FitSettings"
+    name: str,
+    head: "HeadModel",
+    faces: int,
+    normals: "NormalChoice",
+    settings: "FitSettings",
+    *,
+    on_joint: "OnProgress",
 ) -> FitMethod:
-    """The optimiser. Raises: EngineError: if it cannot be used."""
+    """The optimiser.
+
+    Args:
+        on_joint: told of the frames of a video that are optimised together.
+    Raises: EngineError: if it cannot be used.
+    """
     from engine.fitting.reconstructor import OptimisingReconstructor
 
     estimator = normals.load()
@@ -73,7 +85,12 @@ def by_optimising(
 
     def make_fitter(tracking: bool) -> OptimisingReconstructor:
         return OptimisingReconstructor(
-            head, normals=estimator, settings=settings, n_faces=faces, tracking=tracking
+            head,
+            normals=estimator,
+            settings=settings,
+            n_faces=faces,
+            tracking=tracking,
+            on_joint=on_joint,
         )
 
     return FitMethod(name, normals.identity, settings.digest()[:12], make_fitter)
@@ -111,6 +128,8 @@ def by_front_end(
     settings: "FitSettings",
     uv: Path | None = None,
     uv_coords: Path | None = None,
+    *,
+    on_joint: "OnProgress",
 ) -> FitMethod:
     """The optimiser, on what Pixel3DMM's official networks see.
 
@@ -146,6 +165,7 @@ def by_front_end(
             n_faces=faces,
             tracking=tracking,
             vertex_uv=vertex_uv,
+            on_joint=on_joint,
         )
 
     networks = [checkpoint] if uv is None else [checkpoint, uv]
@@ -154,10 +174,14 @@ def by_front_end(
 
 
 def check_optimiser_flags(
-    method: str | None, optimizer: str | None, init: str | None, iters: int | None
+    method: str | None,
+    optimizer: str | None,
+    init: str | None,
+    iters: int | None,
+    joint: bool | None,
 ) -> None:
     """Raises: typer.BadParameter: for flags that only the optimiser has."""
-    given = {"--optimizer": optimizer, "--init": init, "--iters": iters}
+    given = {"--optimizer": optimizer, "--init": init, "--iters": iters, "--joint": joint}
     flags = [name for name, value in given.items() if value is not None]
     if flags and method not in ("pixel3dmm", FRONT_END):
         raise typer.BadParameter(f"{', '.join(flags)}: only with --method pixel3dmm or {FRONT_END}")

@@ -8,6 +8,7 @@ import typer
 __all__ = [
     "InitOption",
     "ItersOption",
+    "JointOption",
     "MethodOption",
     "MethodOrPeerOption",
     "ModelOption",
@@ -83,6 +84,15 @@ InitOption = Annotated[
 ItersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
+]
+
+JointOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--joint/--no-joint",
+        help="Of pixel3dmm, for videos: after each frame by itself, optimise all of them together, "
+        "with one shape; 5000 iterations of Adam, or ten steps of gn. Default: do.",
+    ),
 ]
 
 TrustOption = Annotated[

@@ -30,7 +30,7 @@ from engine.fitting.visibility import Patch, Visible
 from engine.stages.mediapipe_points import IRISES, LIPS
 from engine.types import F32, I32
 
-__all__ = ["Energy", "Marks", "project", "sampled", "view_of"]
+__all__ = ["SMOOTHED", "Energy", "Marks", "project", "sampled", "view_of"]
 
 _REFERENCE_PX = 256
 _FACING = 0.1
@@ -38,6 +38,17 @@ _FACING = 0.1
 _WHOLLY = 0.99
 """Share of a pixel between others that must be inside of a mask."""
 _I6D = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+SMOOTHED = (
+    ("exp", "expr"),
+    ("jaw", "jaw"),
+    ("eyes", "eyes"),
+    ("eyelids", "eyelids"),
+    ("R", "R"),
+    ("t", "t"),
+)
+"""What changes from frame to frame: its name in settings (`reg_smooth_...`), and in HeadState."""
 
 
 def view_of(points: Tensor, R: Tensor, t: Tensor) -> Tensor:
@@ -93,7 +104,7 @@ class Energy:
         self.lips = self._marks(LIPS) if settings.w_lmks_mouth > 0 else None
         self.lid_gaps = self._gaps(GAPS)
         self.mouth_gaps = self._gaps(MOUTH_GAPS) if settings.w_lmks_mouth > 0 else None
-        self._mirror = _mirror_columns(head)
+        self._mirror = head.mirror
         self.visible: Visible | None = None
         self.spilt_px = torch.zeros(0)
 
@@ -280,8 +291,7 @@ class Energy:
 
     def _temporal(self, state: HeadState, before: HeadState) -> dict[str, Tensor]:
         terms = {}
-        for name in ("exp", "jaw", "eyes", "eyelids", "R", "t"):
-            field = "expr" if name == "exp" else name
+        for name, field in SMOOTHED:
             change = getattr(state, field) - getattr(before, field)
             weight = getattr(self.settings, f"reg_smooth_{name}")
             terms[f"smooth_{name}"] = weight * change.square().mean()
@@ -301,22 +311,3 @@ class Energy:
     def before(self) -> HeadState | None:
         """Of the frame before."""
         return self._before
-
-
-def _mirror_columns(head: TorchHead) -> tuple[Tensor, Tensor] | None:
-    """How far apart a head and its mirror image are, as a function of its shape.
-
-    The mean over vertices of squared distances is the sum of n_shape + 1 numbers' squares, by a
-    triangular factor of the big matrix.
-    """
-    model = head.model
-    if model.mirror is None:
-        return None
-    flip = np.array([-1.0, 1.0, 1.0])[:, None]
-    basis = np.concatenate(
-        [model.v_template[..., None].astype(np.float64), model.shapedirs.astype(np.float64)], axis=2
-    )
-    apart = (basis[model.mirror] * flip - basis).reshape(-1, basis.shape[2])
-    factor = np.linalg.qr(apart, mode="r") / np.sqrt(model.n_vertices)
-    tensor = torch.as_tensor(factor, dtype=head.dtype, device=head.device)
-    return tensor[:, 0], tensor[:, 1:]

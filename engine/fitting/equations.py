@@ -17,7 +17,14 @@ from engine.fitting.state import HeadState
 from engine.fitting.torch_head import PosedSkin
 from engine.fitting.visibility import Patch
 
-__all__ = ["Equations", "crosses", "gathered", "normal_equations", "project_jacobian"]
+__all__ = [
+    "Equations",
+    "crosses",
+    "gathered",
+    "normal_equations",
+    "project_jacobian",
+    "six_columns",
+]
 
 _LEAST_MISS = 0.02
 """Absolute values below this count as squares: a normal's component, about a degree."""
@@ -185,7 +192,7 @@ def _add_regularisers(
     expr, jaw = slice(_N_POSE, _N_POSE + E), slice(_N_POSE + E, _N_POSE + E + 3)
     eyes, lids = slice(jaw.stop, jaw.stop + 4), slice(jaw.stop + 4, jaw.stop + 6)
     rest = torch.tensor([1.0, 0, 0, 0, 1, 0], dtype=state.t.dtype, device=state.t.device)
-    J_jaw, J_eyes = _six_columns(state.jaw), [_six_columns(eye)[:, :2] for eye in state.eyes]
+    J_jaw, J_eyes = six_columns(state.jaw), [six_columns(eye)[:, :2] for eye in state.eyes]
     both = torch.block_diag(*J_eyes)
     unit = torch.eye(E, dtype=state.t.dtype, device=state.t.device)
     found.add(unit, state.expr, 2 * s.w_exp, expr)
@@ -202,7 +209,7 @@ def _add_regularisers(
     found.add(J_jaw, state.jaw - before.jaw, 2 * s.reg_smooth_jaw / 6, jaw)
     found.add(both, (state.eyes - before.eyes).flatten(), 2 * s.reg_smooth_eyes / 12, eyes)
     found.add(unit[:2, :2], state.eyelids - before.eyelids, s.reg_smooth_eyelids, lids)
-    found.add(_six_columns(state.R), state.R - before.R, 2 * s.reg_smooth_R / 6, slice(0, 3))
+    found.add(six_columns(state.R), state.R - before.R, 2 * s.reg_smooth_R / 6, slice(0, 3))
     found.add(unit[:3, :3], state.t - before.t, 2 * s.reg_smooth_t / 3, slice(3, 6))
 
 
@@ -217,7 +224,7 @@ def _add_shape(found: Equations, energy: Energy, state: HeadState, columns: slic
         found.add(mirrored, offset + mirrored @ shape, 2 * s.w_mirror, columns)
 
 
-def _six_columns(six: Tensor) -> Tensor:
+def six_columns(six: Tensor) -> Tensor:
     """(6, 3) how six numbers change with a turn, radians, multiplied from the left."""
     R = matrix_from_6d(six)
     turns = crosses(torch.eye(3, dtype=R.dtype, device=R.device))

@@ -1,11 +1,16 @@
 """Optimiser: normals of one face in, parameters of minimal energy out."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from engine.fitting.adam import minimise_adam
-from engine.fitting.curve import CurvePoint, OnProgress, OptimisedFit
+from engine.fitting.clip import Clip, with_shape
+from engine.fitting.clip_adam import minimise_clip_adam
+from engine.fitting.clip_gauss_newton import minimise_clip_gauss_newton
+from engine.fitting.curve import CurvePoint, JointFit, OnProgress, OptimisedFit
 from engine.fitting.energy import Energy
 from engine.fitting.gauss_newton import minimise_gauss_newton
 from engine.fitting.linear_head import HeadLinearizer
@@ -18,7 +23,19 @@ from engine.fitting.visibility import Rasteriser
 from engine.flame.model import HeadModel
 from engine.types import F32, Camera, FaceCrop, FlameParams, NormalMap
 
-__all__ = ["Optimiser"]
+__all__ = ["FittedFace", "Optimiser"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedFace:
+    """One frame of a person's video, as `Optimiser.fit` took it and found."""
+
+    crop: FaceCrop  # of its picture nothing is needed
+    camera: Camera  # of the frame
+    normals: NormalMap
+    params: FlameParams
+    start: FlameParams | None = None  # whose shape is believed somewhat
+    follows: bool = True  # comes right after the one before it
 
 
 class Optimiser:
@@ -89,6 +106,74 @@ class Optimiser:
             stopped=stopped,
             terms=terms,
         )
+
+    def fit_joint(
+        self,
+        faces: Sequence[FittedFace],
+        *,
+        before: FlameParams | None = None,
+        on_progress: OnProgress = lambda point, n: True,
+    ) -> JointFit:
+        """All frames of one person's video together, from what each is by itself.
+
+        About 0.6 MB are kept of each frame while this lasts (maps of 128 px; 256 px: 2.5 MB).
+
+        Args:
+            before: of the frame before the first, which was fitted already: its shape is kept, and
+                what changes from it costs.
+        Raises: CaptureError, ModelContractError: as `fit`. ValueError: if there are no frames.
+        """
+        if not faces:
+            raise ValueError("no frames to fit together")
+        began, s = time.perf_counter(), self.settings
+        last = None if before is None else state_from(self.model, before, s.device)
+        clip = Clip(
+            [self._alone(face) for face in faces],
+            [face.follows for face in faces],
+            self._rasteriser,
+            s,
+            last,
+        )
+        own = [state_from(self.model, face.params, s.device) for face in faces]
+        start = with_shape(own, own[0].shape if last is None else last.shape)
+        found, curve, stopped = self._minimise_clip(clip, start, on_progress)
+        ends = [(self._clip_energy(clip, each), each) for each in (start, found)]
+        terms, best = min(ends, key=lambda end: sum(end[0].values()))
+        return JointFit(
+            params=tuple(params_from(self.model, state) for state in best),
+            energy=sum(terms.values()),
+            start_energy=sum(ends[0][0].values()),
+            curve=tuple(curve),
+            seconds=time.perf_counter() - began,
+            stopped=stopped,
+            terms=terms,
+        )
+
+    def _alone(self, face: FittedFace) -> Energy:
+        """The energy of a frame that is tied to no other."""
+        s = self.settings
+        seen = observe(
+            face.crop, face.camera, face.normals, s.device, texture=self._texture, size=s.size
+        )
+        known = None if face.start is None else state_from(self.model, face.start, s.device)
+        return Energy(self._head, seen, s, start=known)
+
+    def _minimise_clip(
+        self, clip: Clip, start: Sequence[HeadState], on_progress: OnProgress
+    ) -> tuple[list[HeadState], list[CurvePoint], bool]:
+        s, free = self.settings, clip.before is None
+        if s.optimizer == "gn":
+            return minimise_clip_gauss_newton(
+                clip, self._linearizer, start, s, free_shape=free, on_progress=on_progress
+            )
+        return minimise_clip_adam(clip, start, s, free_shape=free, on_progress=on_progress)
+
+    def _clip_energy(self, clip: Clip, states: Sequence[HeadState]) -> dict[str, float]:
+        """Terms of a clip, with what it shows drawn anew."""
+        for frame, state in enumerate(states):
+            clip.see(frame, state)
+        with torch.no_grad():
+            return clip.terms(states)
 
     def _placed(self, energy: Energy, state: HeadState) -> HeadState:
         if self.settings.optimizer == "gn":

@@ -69,6 +69,8 @@ class TorchHead:
         self._columns = torch.cat([self.shape_dirs, self.expr_dirs, self.lid_dirs], dim=2).reshape(
             3 * len(self.kept), -1
         )
+        self.mirror = _mirror_columns(model, self.device, dtype)
+        """Offset (Q,) and columns (Q, n_shape) of a shape's asymmetry; None where nobody knows."""
         self.places: Tensor | None = None  # (V, 2) in the texture, v down
         if vertex_uv is not None:
             self.places = self._tensor(vertex_uv[self.kept])
@@ -123,3 +125,23 @@ class TorchHead:
         """(N,) rows of the model's triangles -> (N, 3) kept vertices, -1 where left out."""
         kept: I32 = self.vertex_of[self.model.faces[faces_idx]]
         return kept
+
+
+def _mirror_columns(
+    model: HeadModel, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor] | None:
+    """How far apart a head and its mirror image are, as a function of its shape.
+
+    The mean over vertices of squared distances is the sum of n_shape + 1 numbers' squares, by a
+    triangular factor of the big matrix.
+    """
+    if model.mirror is None:
+        return None
+    flip = np.array([-1.0, 1.0, 1.0])[:, None]
+    basis = np.concatenate(
+        [model.v_template[..., None].astype(np.float64), model.shapedirs.astype(np.float64)], axis=2
+    )
+    apart = (basis[model.mirror] * flip - basis).reshape(-1, basis.shape[2])
+    factor = np.linalg.qr(apart, mode="r") / np.sqrt(model.n_vertices)
+    tensor = torch.as_tensor(factor, dtype=dtype, device=device)
+    return tensor[:, 0], tensor[:, 1:]
