@@ -27,7 +27,7 @@ class Clip:
     follows: Sequence[bool]  # (T,) whether a frame comes right after the one before it here
     rasteriser: Rasteriser
     settings: FitSettings
-    before: HeadState | None = None  # of the frame before the first; its shape is kept
+    before: HeadState | None = None  # of the frame before the first, which that is tied to
 
     def __len__(self) -> int:
         return len(self.frames)

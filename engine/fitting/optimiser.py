@@ -119,8 +119,8 @@ class Optimiser:
         About 0.6 MB are kept of each frame while this lasts (maps of 128 px; 256 px: 2.5 MB).
 
         Args:
-            before: of the frame before the first, which was fitted already: its shape is kept, and
-                what changes from it costs.
+            before: of an earlier frame, which was fitted already: its shape is kept, and where the
+                first of these frames follows it, what changes from it costs.
         Raises: CaptureError, ModelContractError: as `fit`. ValueError: if there are no frames.
         """
         if not faces:
@@ -132,11 +132,12 @@ class Optimiser:
             [face.follows for face in faces],
             self._rasteriser,
             s,
-            last,
+            last if faces[0].follows else None,
         )
         own = [state_from(self.model, face.params, s.device) for face in faces]
         start = with_shape(own, own[0].shape if last is None else last.shape)
-        found, curve, stopped = self._minimise_clip(clip, start, on_progress)
+        free = last is None
+        found, curve, stopped = self._minimise_clip(clip, start, on_progress, free_shape=free)
         ends = [(self._clip_energy(clip, each), each) for each in (start, found)]
         terms, best = min(ends, key=lambda end: sum(end[0].values()))
         return JointFit(
@@ -159,14 +160,19 @@ class Optimiser:
         return Energy(self._head, seen, s, start=known)
 
     def _minimise_clip(
-        self, clip: Clip, start: Sequence[HeadState], on_progress: OnProgress
+        self,
+        clip: Clip,
+        start: Sequence[HeadState],
+        on_progress: OnProgress,
+        *,
+        free_shape: bool,
     ) -> tuple[list[HeadState], list[CurvePoint], bool]:
-        s, free = self.settings, clip.before is None
+        s = self.settings
         if s.optimizer == "gn":
             return minimise_clip_gauss_newton(
-                clip, self._linearizer, start, s, free_shape=free, on_progress=on_progress
+                clip, self._linearizer, start, s, free_shape=free_shape, on_progress=on_progress
             )
-        return minimise_clip_adam(clip, start, s, free_shape=free, on_progress=on_progress)
+        return minimise_clip_adam(clip, start, s, free_shape=free_shape, on_progress=on_progress)
 
     def _clip_energy(self, clip: Clip, states: Sequence[HeadState]) -> dict[str, float]:
         """Terms of a clip, with what it shows drawn anew."""

@@ -5,6 +5,7 @@ Of videos all frames are then optimised together (`run_clip`), in parts where th
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -96,6 +97,13 @@ class _Fitted:
     follower: OptimisingFollower
 
 
+class _Last(NamedTuple):
+    """Where a face was last, before the part at hand."""
+
+    frame: int  # counted from the part's first: -1 for the one before it
+    params: FlameParams
+
+
 class OptimisingReconstructor(Reconstructor):
     """A Reconstructor that optimises. Use it from one thread; `close` when done."""
 
@@ -164,7 +172,7 @@ class OptimisingReconstructor(Reconstructor):
         Raises: as `run_all`.
         """
         part: list[list[_Fitted]] = []
-        last: dict[int, FlameParams] = {}  # of the frame before the part, by face
+        last: dict[int, _Last] = {}  # by face
         for number, frame in enumerate(frames, start=1):
             self._fits.clear()
             fits = self.run_all(frame)
@@ -176,17 +184,17 @@ class OptimisingReconstructor(Reconstructor):
             )
             on_frame(number)
             if len(part) == self._joint_frames:
-                settled = self._settled(part, last)
-                last = {fit.crop.face_id: fit.params for fit in settled[-1]}
-                yield from settled
+                yield from self._settled(part, last)
                 part = []
         yield from self._settled(part, last)
 
     def _settled(
-        self, part: list[list[_Fitted]], last: dict[int, FlameParams]
+        self, part: list[list[_Fitted]], last: dict[int, _Last]
     ) -> list[list[Reconstruction]]:
-        """last: of the frame before the part, by face; of faces that were in it."""
+        """last: what is known of faces from earlier parts; brought up to this one's end."""
         settled = [[each.fit for each in found] for found in part]
+        earlier = dict(last)
+        last |= {face: each._replace(frame=each.frame - len(part)) for face, each in last.items()}
         for face in dict.fromkeys(each.fit.crop.face_id for found in part for each in found):
             places = [
                 (k, i)
@@ -194,16 +202,20 @@ class OptimisingReconstructor(Reconstructor):
                 for i, each in enumerate(found)
                 if each.fit.crop.face_id == face
             ]
-            before = last.get(face) if places[0][0] == 0 else None
+            known = earlier.get(face)
+            frames = [k for k, _ in places]
+            ends = [known.frame if known is not None else None, *frames[:-1]]
             faces = [
-                _as_face(part[k][i], follows=n > 0 and places[n - 1][0] == k - 1)
-                for n, (k, i) in enumerate(places)
+                _as_face(part[k][i], follows=end == k - 1)
+                for (k, i), end in zip(places, ends, strict=True)
             ]
+            before = None if known is None else known.params
             joint = self._optimiser.fit_joint(faces, before=before, on_progress=self._on_joint)
             for (k, i), params in zip(places, joint.params, strict=True):
                 settled[k][i] = self._moved(settled[k][i], params)
             k, i = places[-1]
             part[k][i].follower.go_on_from(joint.params[-1])
+            last[face] = _Last(k - len(part), joint.params[-1])
         return settled
 
     def _moved(self, fit: Reconstruction, params: FlameParams) -> Reconstruction:
