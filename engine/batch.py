@@ -195,6 +195,7 @@ class Batch:
             painter=painter,
             recording=film,
             on_frame=on_frame,
+            again=lambda: VideoSource(job.path),
         )
         films = (film.name,) if film is not None and fitted.n_frames else ()
         if fitted.best is None:

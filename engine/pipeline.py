@@ -186,6 +186,12 @@ class Reconstructor:
         """The same heads by the method of `compare_with`; none without one."""
         return self._rivals.fit(seen) if self._rivals is not None else []
 
+    def compared(self, fit: Reconstruction, seen: NormalMap | None) -> Reconstruction:
+        """A fit with its angle to the normals that were seen, where there are any."""
+        if self._normals is None or seen is None:
+            return fit
+        return self._normals.compared(fit, seen)
+
     @property
     def n_seen(self) -> int:
         """Faces in the last frame; more than were fitted where n_faces is too small for it."""

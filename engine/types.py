@@ -80,6 +80,7 @@ class NormalMap:
     confidence: F32  # (S, S) 0..1, how far the normals can be trusted
     parsing: U8 | None  # (S, S) classes of the network
     crop_from_frame: F64  # (2, 3) similarity, frame px -> the map's px
+    uv: F32 | None = None  # (S, S, 2) 0..1 place in FLAME's texture, v down; None: not predicted
 
     def __post_init__(self) -> None:
         check_array("NormalMap.mask", self.mask, (None, None), np.float32)
@@ -93,6 +94,8 @@ class NormalMap:
         check_array("NormalMap.confidence", self.confidence, (size, size), np.float32)
         if self.parsing is not None:
             check_array("NormalMap.parsing", self.parsing, (size, size), np.uint8)
+        if self.uv is not None:
+            check_array("NormalMap.uv", self.uv, (size, size, 2), np.float32)
         check_array("NormalMap.crop_from_frame", self.crop_from_frame, (2, 3), np.float64)
 
 

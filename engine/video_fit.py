@@ -1,7 +1,7 @@
 """Fits every frame of a source and keeps what is written of it: parameters, film, best frame."""
 
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,7 +20,7 @@ from engine.render.overlay import OverlayPainter
 from engine.render.trust_mark import marked
 from engine.types import Frame, Reconstruction
 
-__all__ = ["FittedVideo", "Fitter", "cause_of", "fit_video"]
+__all__ = ["ClipFitter", "FittedVideo", "Fitter", "cause_of", "fit_video"]
 
 MAX_FRAMES_WITH_VERTICES = 2000
 """Longer videos keep parameters only (vertices follow from them): they would take over 120 MB."""
@@ -47,6 +47,22 @@ class FitsInSteps(Protocol):
     def find(self, frame: Frame, /) -> FoundFrame: ...
     def look(self, found: FoundFrame, /) -> SeenFrame: ...
     def fit_seen(self, seen: SeenFrame, /) -> list[Reconstruction]: ...
+
+
+@runtime_checkable
+class ClipFitter(Protocol):
+    """A `Fitter` that may change what it said of a video's frames when it has seen more of them."""
+
+    @property
+    def settles(self) -> bool:
+        """Whether it does."""
+        ...
+
+    def run_clip(
+        self, frames: Iterator[Frame], on_frame: Callable[[int], None]
+    ) -> Iterator[list[Reconstruction]]:
+        """The faces of each frame in turn, as late as need be; on_frame: number of frames seen."""
+        ...
 
 
 def cause_of(error: Exception) -> str:
@@ -117,6 +133,7 @@ def fit_video(
     recording: Path | None = None,
     max_frames: int | None = None,
     on_frame: Callable[[int], None] = lambda n: None,
+    again: Callable[[], Source] | None = None,
 ) -> FittedVideo:
     """Fit a source to its end.
 
@@ -130,6 +147,8 @@ def fit_video(
             one is framed in amber.
         max_frames: stop after so many.
         on_frame: called with the number of frames done.
+        again: opens the source once more, for a `ClipFitter`, which gives its fits when their
+            pictures are gone; None: each frame is fitted by itself.
     Raises: CaptureError: if the source fails. OutputError: if the recording cannot be written.
     """
     short = source.n_frames is None or source.n_frames <= MAX_FRAMES_WITH_VERTICES
@@ -138,8 +157,14 @@ def fit_video(
     with ExitStack() as stack:
         stack.callback(source.close)
         recorder: VideoRecorder | None = None
-        fits_of_frames = _fitted_frames(_frames(source, max_frames), fitter)
-        for frame, fits in stack.enter_context(closing(fits_of_frames)):
+        frames = _frames(source, max_frames)
+        if again is not None and isinstance(fitter, ClipFitter) and fitter.settles:
+            pictures = again()
+            stack.callback(pictures.close)
+            pairs = _pairs(_frames(pictures, max_frames), fitter.run_clip(frames, on_frame))
+        else:
+            pairs = _fitted_frames(frames, fitter, on_frame)
+        for frame, fits in stack.enter_context(closing(pairs)):
             fitted.add(frame, fits, by_id=by_id)
             if painter is not None and recording is not None:
                 picture = marked(painter.paint(frame.image, fits), fits)
@@ -147,17 +172,28 @@ def fit_video(
                     height, width = picture.shape[:2]
                     recorder = stack.enter_context(VideoRecorder(recording, width, height))
                 recorder.write(picture, frame.t_ns)
-            on_frame(fitted.n_frames)
     return fitted
 
 
 Frames = Generator[Frame, None, None]
+Pairs = Generator[tuple[Frame, list[Reconstruction]], None, None]
 
 
-def _fitted_frames(
-    frames: Frames, fitter: Fitter
-) -> Generator[tuple[Frame, list[Reconstruction]], None, None]:
+def _pairs(frames: Frames, settled: Iterator[list[Reconstruction]]) -> Pairs:
+    """The fits of a `ClipFitter` with their pictures, which are read once more."""
+    with closing(frames):
+        yield from zip(frames, settled, strict=True)
+
+
+def _fitted_frames(frames: Frames, fitter: Fitter, on_frame: Callable[[int], None]) -> Pairs:
     """Each frame with its fits, in order."""
+    with closing(_fits(frames, fitter)) as pairs:
+        for number, pair in enumerate(pairs, start=1):
+            yield pair
+            on_frame(number)
+
+
+def _fits(frames: Frames, fitter: Fitter) -> Pairs:
     if not isinstance(fitter, FitsInSteps):
         with closing(frames):
             for frame in frames:

@@ -58,7 +58,9 @@ def checked_method(method: str | None, *, live: bool = False, peers: bool = Fals
     return method
 
 
-def fit_settings(optimizer: str | None, init: str | None, iters: int | None) -> "FitSettings":
+def fit_settings(
+    optimizer: str | None, init: str | None, iters: int | None, joint: bool | None = None
+) -> "FitSettings":
     """How `pixel3dmm` optimises, on the graphics card where torch has one.
 
     Raises: ProviderError: if torch is not installed.
@@ -71,7 +73,7 @@ def fit_settings(optimizer: str | None, init: str | None, iters: int | None) -> 
         raise ProviderError("--method pixel3dmm needs torch; install n2fnet[train]") from error
     from engine.fitting.settings import FitSettings
 
-    given = {"optimizer": optimizer, "init": init, "iters": iters}
+    given = {"optimizer": optimizer, "init": init, "iters": iters, "joint": joint}
     given = {name: value for name, value in given.items() if value is not None}
     try:
         return FitSettings(device=best_device(), **given)

@@ -13,6 +13,8 @@ from app.cli.options import (
     NormalsOption,
     OptimizerOption,
     TrustOption,
+    UvCheckpointOption,
+    UvCoordsOption,
 )
 
 __all__ = ["compare"]
@@ -64,6 +66,8 @@ def compare(
             help="Weights of a peer or of pixel3dmm-net, as its authors gave them.",
         ),
     ] = None,
+    uv_checkpoint: UvCheckpointOption = None,
+    uv_coords: UvCoordsOption = None,
     trust: TrustOption = False,
     scale_mm: Annotated[
         float, typer.Option(min=0.01, help="Where the colours of the error map end, mm.")
@@ -96,7 +100,8 @@ def compare(
     from engine.head_choice import chosen_head_model
     from engine.normal_choice import choose_normals
 
-    common = SideSetup("", model, normals, n2fnet, fitting_of(optimizer, init, iters), trust=trust)
+    fitting = fitting_of(optimizer, init, iters)
+    common = SideSetup("", model, normals, n2fnet, fitting, None, trust, uv_checkpoint, uv_coords)
     head, network = chosen_head_model(model), choose_normals(normals)
     sides = chosen_sides(methods, common, checkpoint or [], head, network)
     plan = Plan(source, sides, head, network, every, frames, scale_mm, whole, cache)

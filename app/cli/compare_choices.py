@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from engine.compare.plan import DEFAULT_METHODS, WITHOUT_OFFLINE
-from engine.compare.ways import CHECKPOINTED, COMPARED, OPTIMISED, SideSetup, why_not
+from engine.compare.ways import CHECKPOINTED, COMPARED, FRONT_END, OPTIMISED, SideSetup, why_not
 
 if TYPE_CHECKING:
     from engine.fitting.settings import FitSettings
@@ -46,6 +46,8 @@ def _check_flags(names: tuple[str, str], common: SideSetup) -> None:
     if common.fitting is not None and not set(names) & set(OPTIMISED):
         optimised = " or ".join(OPTIMISED)
         raise typer.BadParameter(f"--optimizer, --init, --iters: {optimised} is not compared")
+    if FRONT_END not in names and (common.uv_checkpoint or common.uv_coords):
+        raise typer.BadParameter(f"--uv-checkpoint, --uv-coords: {FRONT_END} is not compared")
     if common.trust and "sheap" not in names:
         raise typer.BadParameter("--trust: only sheap's file is not read as data")
 

@@ -10,12 +10,15 @@ import typer
 from app.cli.options import (
     InitOption,
     ItersOption,
+    JointOption,
     MethodOrPeerOption,
     ModelOption,
     N2FNetOption,
     NormalsOption,
     OptimizerOption,
     TrustOption,
+    UvCheckpointOption,
+    UvCoordsOption,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ def fit(
     optimizer: OptimizerOption = None,
     init: InitOption = None,
     iters: ItersOption = None,
+    joint: JointOption = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -52,6 +56,8 @@ def fit(
             "n2f peers convert or export. See n2f peers list.",
         ),
     ] = None,
+    uv_checkpoint: UvCheckpointOption = None,
+    uv_coords: UvCoordsOption = None,
     trust: TrustOption = False,
     export: Annotated[
         str,
@@ -80,7 +86,8 @@ def fit(
     try:
         _fit(
             inputs, out, method, model, faces, normals, n2fnet, checkpoint, export,
-            (optimizer, init, iters), trust=trust, as_json=as_json, overwrite=overwrite,
+            (optimizer, init, iters, joint), (uv_checkpoint, uv_coords),
+            trust=trust, as_json=as_json, overwrite=overwrite,
         )  # fmt: skip
     except KeyboardInterrupt:
         again = "the same command without --overwrite" if overwrite else "the same command"
@@ -98,7 +105,8 @@ def _fit(
     n2fnet: Path | None,
     checkpoint: Path | None,
     export: str,
-    optimising: tuple[str | None, str | None, int | None],
+    optimising: tuple[str | None, str | None, int | None, bool | None],
+    uv: tuple[Path | None, Path | None],
     *,
     trust: bool,
     as_json: bool,
@@ -113,6 +121,7 @@ def _fit(
         by_peer,
         check_optimiser_flags,
         check_peer_flags,
+        check_uv_flags,
     )
     from app.cli.fit_report import FitReport
     from engine.batch import Batch, BatchSettings
@@ -127,21 +136,27 @@ def _fit(
     exports = checked_exports(export)
     check_peer_flags(asked, checkpoint, exports, trust=trust)
     check_optimiser_flags(asked, *optimising)
+    check_uv_flags(asked, *uv)
     if "normals" in exports and network.path is None:
         raise typer.BadParameter(f"--export normals needs a network: {network.reason}")
     check_output_folder(out, inputs)
     head = chosen_head_model(model)
+    jobs = plan_jobs(inputs, out)
+    report = FitReport(len(jobs))
     if asked in PEERS:
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
     elif asked == FRONT_END:
-        how = by_front_end(head, faces, checkpoint, fit_settings(*optimising))
+        how = by_front_end(
+            head, faces, checkpoint, fit_settings(*optimising), *uv, on_joint=report.joint
+        )
     elif asked in METHODS and METHODS[asked].optimised:
-        how = by_optimising(asked, head, faces, network, fit_settings(*optimising))
+        how = by_optimising(
+            asked, head, faces, network, fit_settings(*optimising), on_joint=report.joint
+        )
     else:
         how = by_method(asked, head, faces, network, n2fnet)
     settings = BatchSettings(out, how.name, faces, exports, overwrite, how.normals, how.network)
-    jobs = plan_jobs(inputs, out)
-    with closing(Batch(head, settings, how.make_fitter)) as batch, FitReport(len(jobs)) as report:
+    with closing(Batch(head, settings, how.make_fitter)) as batch, report:
         outcomes = _run_all(batch, jobs, out, report)
     if as_json:
         typer.echo(json.dumps([_as_dict(outcome) for outcome in outcomes], ensure_ascii=False))
@@ -161,6 +176,8 @@ def _run_all(batch: "Batch", jobs: "list[Job]", out: Path, report: "FitReport") 
             report.begin(job.path)
             outcomes.append(batch.run(job, report.count_frame))
             report.end(outcomes[-1])
+            if report.asked_to_stop:
+                raise KeyboardInterrupt
     finally:
         write_summary(out / "summary.json", [outcome.row for outcome in outcomes])
     return outcomes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from engine.fitting.curve import OnProgress
     from engine.fitting.settings import FitSettings
     from engine.flame.model import HeadModel
     from engine.normal_choice import NormalChoice
@@ -22,6 +23,7 @@ __all__ = [
     "by_peer",
     "check_optimiser_flags",
     "check_peer_flags",
+    "check_uv_flags",
 ]
 
 FRONT_END = "pixel3dmm-net"
@@ -61,9 +63,20 @@ def by_method(
 
 
 def by_optimising(
-    name: str, head: "HeadModel", faces: int, normals: "NormalChoice", settings: "FitSettings"
+    name: str,
+    head: "HeadModel",
+    faces: int,
+    normals: "NormalChoice",
+    settings: "FitSettings",
+    *,
+    on_joint: "OnProgress",
 ) -> FitMethod:
-    """The optimiser. Raises: EngineError: if it cannot be used."""
+    """The optimiser.
+
+    Args:
+        on_joint: told of the frames of a video that are optimised together.
+    Raises: EngineError: if it cannot be used.
+    """
     from engine.fitting.reconstructor import OptimisingReconstructor
 
     estimator = normals.load()
@@ -72,7 +85,12 @@ def by_optimising(
 
     def make_fitter(tracking: bool) -> OptimisingReconstructor:
         return OptimisingReconstructor(
-            head, normals=estimator, settings=settings, n_faces=faces, tracking=tracking
+            head,
+            normals=estimator,
+            settings=settings,
+            n_faces=faces,
+            tracking=tracking,
+            on_joint=on_joint,
         )
 
     return FitMethod(name, normals.identity, settings.digest()[:12], make_fitter)
@@ -104,10 +122,20 @@ def by_peer(
 
 
 def by_front_end(
-    head: "HeadModel", faces: int, checkpoint: Path | None, settings: "FitSettings"
+    head: "HeadModel",
+    faces: int,
+    checkpoint: Path | None,
+    settings: "FitSettings",
+    uv: Path | None = None,
+    uv_coords: Path | None = None,
+    *,
+    on_joint: "OnProgress",
 ) -> FitMethod:
-    """The optimiser, on the normals of Pixel3DMM's official network.
+    """The optimiser, on what Pixel3DMM's official networks see.
 
+    Args:
+        uv: the network of places in FLAME's texture; None: normals alone.
+        uv_coords: the texture's coordinates by vertex; None: those beside `uv`.
     Raises: EngineError: if its checkpoint is not there or cannot be used.
     """
     from engine.errors import AssetError, ProviderError
@@ -120,28 +148,51 @@ def by_front_end(
         )
     try:
         from engine.fitting.reconstructor import OptimisingReconstructor
+        from engine.fitting.uv_matches import coords_beside, read_vertex_uv
         from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator
     except ModuleNotFoundError as error:
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
-    estimator = Pixel3dmmEstimator(checkpoint)
+    vertex_uv = None
+    if uv is not None:
+        vertex_uv = read_vertex_uv(uv_coords or coords_beside(uv), head.n_vertices)
+    estimator = Pixel3dmmEstimator(checkpoint, uv)
 
     def make_fitter(tracking: bool) -> OptimisingReconstructor:
         return OptimisingReconstructor(
-            head, normals=estimator, settings=settings, n_faces=faces, tracking=tracking
+            head,
+            normals=estimator,
+            settings=settings,
+            n_faces=faces,
+            tracking=tracking,
+            vertex_uv=vertex_uv,
+            on_joint=on_joint,
         )
 
-    identity = f"{checkpoint.name} {sha256_of(checkpoint)[:12]}"
+    networks = [checkpoint] if uv is None else [checkpoint, uv]
+    identity = ", ".join(f"{path.name} {sha256_of(path)[:12]}" for path in networks)
     return FitMethod(FRONT_END, identity, settings.digest()[:12], make_fitter)
 
 
 def check_optimiser_flags(
-    method: str | None, optimizer: str | None, init: str | None, iters: int | None
+    method: str | None,
+    optimizer: str | None,
+    init: str | None,
+    iters: int | None,
+    joint: bool | None,
 ) -> None:
     """Raises: typer.BadParameter: for flags that only the optimiser has."""
-    given = {"--optimizer": optimizer, "--init": init, "--iters": iters}
+    given = {"--optimizer": optimizer, "--init": init, "--iters": iters, "--joint": joint}
     flags = [name for name, value in given.items() if value is not None]
     if flags and method not in ("pixel3dmm", FRONT_END):
         raise typer.BadParameter(f"{', '.join(flags)}: only with --method pixel3dmm or {FRONT_END}")
+
+
+def check_uv_flags(method: str | None, uv: Path | None, uv_coords: Path | None) -> None:
+    """Raises: typer.BadParameter: for flags that do not go together."""
+    if method != FRONT_END and (uv is not None or uv_coords is not None):
+        raise typer.BadParameter(f"--uv-checkpoint and --uv-coords go with --method {FRONT_END}")
+    if uv is None and uv_coords is not None:
+        raise typer.BadParameter("--uv-coords goes with --uv-checkpoint")
 
 
 def check_peer_flags(

@@ -1,15 +1,20 @@
 """What a person sees of a batch, on stderr: a progress bar on a terminal, a line for each input."""
 
+import signal
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engine.batch import Outcome
+
+if TYPE_CHECKING:
+    from engine.fitting.curve import CurvePoint
 
 __all__ = ["FitReport"]
 
@@ -32,6 +37,10 @@ class FitReport:
         )
         self._task = self._progress.add_task("", total=n_jobs)
         self._name = ""
+        self.asked_to_stop = False
+        """By Ctrl-C in a stage that keeps what it has."""
+        self._listens = False
+        self._handler: Any = signal.SIG_DFL
 
     def begin(self, path: Path) -> None:
         self._name = escape(path.name)
@@ -39,11 +48,37 @@ class FitReport:
 
     def count_frame(self, n_done: int) -> None:
         """A video's frame is done."""
+        if self.asked_to_stop:  # between the parts of a long one
+            raise KeyboardInterrupt
         if n_done > 1:
             self._progress.update(self._task, description=f"{self._name}, frame {n_done}")
 
+    def joint(self, point: "CurvePoint", n: int) -> bool:
+        """All frames of a video are being optimised; ends that, with the best so far, on Ctrl-C.
+
+        The results of this video are then written, and no further input is begun.
+        """
+        if not self._listens:
+            self._listens = True
+            self._handler = signal.signal(signal.SIGINT, self._ask_to_stop)
+        done = f"{self._name}, all frames together: {point.iteration + 1} of {n}"
+        self._progress.update(self._task, description=f"{done}, energy {point.total:.4g}")
+        return not self.asked_to_stop
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if self.asked_to_stop:  # once more: at once
+            raise KeyboardInterrupt
+        self.asked_to_stop = True
+        self._console.print("stopping; what is found so far of this video is written")
+
+    def _listen_no_more(self) -> None:
+        if self._listens:
+            self._listens = False
+            signal.signal(signal.SIGINT, self._handler)
+
     def end(self, outcome: Outcome) -> None:
         """One line for the input, above the bar."""
+        self._listen_no_more()
         row = outcome.row
         kept = " (kept from an earlier run)" if outcome.kept else ""
         message = f": {escape(row.message)}" if row.message else ""
@@ -64,4 +99,5 @@ class FitReport:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        self._listen_no_more()
         self._progress.stop()

@@ -8,6 +8,7 @@ import typer
 __all__ = [
     "InitOption",
     "ItersOption",
+    "JointOption",
     "MethodOption",
     "MethodOrPeerOption",
     "ModelOption",
@@ -16,6 +17,8 @@ __all__ = [
     "OptimizerOption",
     "PackOption",
     "TrustOption",
+    "UvCheckpointOption",
+    "UvCoordsOption",
     "announced_pack",
 ]
 
@@ -83,9 +86,38 @@ ItersOption = Annotated[
     typer.Option(min=1, help="Iterations of pixel3dmm's Adam for a first frame. Default: 800."),
 ]
 
+JointOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--joint/--no-joint",
+        help="Of pixel3dmm, for videos: after each frame by itself, optimise all of them together, "
+        "with one shape; 5000 iterations of Adam, or ten steps of gn. Default: do.",
+    ),
+]
+
 TrustOption = Annotated[
     bool,
     typer.Option("--trust", help="Run the code that SHeaP's checkpoint brings (TorchScript)."),
+]
+
+UvCheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--uv-checkpoint",
+        metavar="FILE",
+        help="For pixel3dmm-net: uv.ckpt of Pixel3DMM's authors, so that the optimiser knows where "
+        "in FLAME's texture each pixel lies. Needs --model FLAME. Default: MediaPipe's points do.",
+    ),
+]
+
+UvCoordsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--uv-coords",
+        metavar="FILE",
+        help="For --uv-checkpoint: flame_uv_coords.npy of Pixel3DMM's authors. Default: the one "
+        "beside uv.ckpt.",
+    ),
 ]
 
 PackOption = Annotated[

@@ -9,6 +9,7 @@ from engine.head_choice import chosen_head_model
 from engine.normal_choice import choose_normals
 from engine.peers.registry import PEERS
 from engine.stages.normal_estimator import SeesNormals
+from engine.types import F32
 from engine.video_fit import Fitter
 
 __all__ = ["make_live_fitter", "make_offline_fitter"]
@@ -57,6 +58,7 @@ def _optimiser(setup: SideSetup, model: HeadModel, on_step: OnStep) -> Fitter:
     return OptimisingReconstructor(
         model,
         normals=_seen_by(setup),
+        vertex_uv=_vertex_uv(setup, model),
         settings=replace(setup.fitting or FitSettings(), device=best_device()),
         tracking=False,
         on_progress=on_step,
@@ -68,8 +70,17 @@ def _seen_by(setup: SideSetup) -> SeesNormals:
     if setup.method == FRONT_END and setup.checkpoint is not None:
         from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator
 
-        return Pixel3dmmEstimator(setup.checkpoint)
+        return Pixel3dmmEstimator(setup.checkpoint, setup.uv_checkpoint)
     normals = choose_normals(setup.normals).load()
     if normals is None:
         raise EngineError(f"{setup.method} needs a normal network; leave --normals none away")
     return normals
+
+
+def _vertex_uv(setup: SideSetup, model: HeadModel) -> F32 | None:
+    """The head model's places in FLAME's texture, where a network tells of such."""
+    if setup.method != FRONT_END or setup.uv_checkpoint is None:
+        return None
+    from engine.fitting.uv_matches import coords_beside, read_vertex_uv
+
+    return read_vertex_uv(setup.uv_coords or coords_beside(setup.uv_checkpoint), model.n_vertices)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -56,6 +56,8 @@ class SideSetup:
     fitting: "FitSettings | None" = None  # of an optimiser; None: its own
     checkpoint: Path | None = None  # of a method in CHECKPOINTED
     trust: bool = False  # run the code that a peer's checkpoint brings
+    uv_checkpoint: Path | None = None  # of FRONT_END: its network of places in FLAME's texture
+    uv_coords: Path | None = None  # the texture's coordinates by vertex; None: those beside it
 
 
 def is_offline(method: str) -> bool:
@@ -94,6 +96,8 @@ def _no_checkpoint(setup: SideSetup) -> str:
         return f"it {needs}; pass it with --checkpoint {setup.method}=FILE"
     if not setup.checkpoint.exists():
         return f"checkpoint {setup.checkpoint} does not exist; check --checkpoint"
+    if setup.method == FRONT_END and (uv := setup.uv_checkpoint) is not None and not uv.exists():
+        return f"checkpoint {uv} does not exist; check --uv-checkpoint"
     return ""
 
 
@@ -109,6 +113,14 @@ def _checkpoint_identity(setup: SideSetup) -> str:
     path = setup.checkpoint
     if path is None:
         return ""
+    if setup.method == FRONT_END and setup.uv_checkpoint is not None:
+        from engine.fitting.uv_matches import coords_beside
+
+        uv = replace(setup, checkpoint=setup.uv_checkpoint, uv_checkpoint=None)
+        coords = setup.uv_coords or coords_beside(setup.uv_checkpoint)
+        own = _checkpoint_identity(replace(setup, uv_checkpoint=None))
+        placed = sha256_of(coords) if coords.exists() else ""
+        return f"{own} {_checkpoint_identity(uv)} {placed}"
     # Of a folder, which holds gigabytes, one file is chosen: names and sizes tell which.
     files = sorted(path.rglob("*.ckpt")) if path.is_dir() else []
     listed = ",".join(f"{file.name} {file.stat().st_size}" for file in files)

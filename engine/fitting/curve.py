@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from engine.types import FlameParams
 
-__all__ = ["CurvePoint", "OnProgress", "OptimisedFit"]
+__all__ = ["CurvePoint", "JointFit", "OnProgress", "OptimisedFit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,19 @@ class OptimisedFit:
     energy: float  # of params, with what they show rendered anew
     start_energy: float  # the same of the start
     curve: tuple[CurvePoint, ...]
+    seconds: float
+    stopped: bool = False  # before the end
+    terms: dict[str, float] = field(default_factory=dict)  # of `energy`
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointFit:
+    """One face through a video, all frames optimised together."""
+
+    params: tuple[FlameParams, ...]  # of each frame; one shape
+    energy: float  # of params, with what they show rendered anew
+    start_energy: float  # the same of the start
+    curve: tuple[CurvePoint, ...]  # by Adam of batches of frames, by Gauss-Newton of all
     seconds: float
     stopped: bool = False  # before the end
     terms: dict[str, float] = field(default_factory=dict)  # of `energy`

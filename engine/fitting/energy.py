@@ -30,12 +30,25 @@ from engine.fitting.visibility import Patch, Visible
 from engine.stages.mediapipe_points import IRISES, LIPS
 from engine.types import F32, I32
 
-__all__ = ["Energy", "Marks", "project", "sampled", "view_of"]
+__all__ = ["SMOOTHED", "Energy", "Marks", "project", "sampled", "view_of"]
 
 _REFERENCE_PX = 256
 _FACING = 0.1
 """Least cosine to the line of sight with which a correspondence counts."""
+_WHOLLY = 0.99
+"""Share of a pixel between others that must be inside of a mask."""
 _I6D = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+SMOOTHED = (
+    ("exp", "expr"),
+    ("jaw", "jaw"),
+    ("eyes", "eyes"),
+    ("eyelids", "eyelids"),
+    ("R", "R"),
+    ("t", "t"),
+)
+"""What changes from frame to frame: its name in settings (`reg_smooth_...`), and in HeadState."""
 
 
 def view_of(points: Tensor, R: Tensor, t: Tensor) -> Tensor:
@@ -91,7 +104,7 @@ class Energy:
         self.lips = self._marks(LIPS) if settings.w_lmks_mouth > 0 else None
         self.lid_gaps = self._gaps(GAPS)
         self.mouth_gaps = self._gaps(MOUTH_GAPS) if settings.w_lmks_mouth > 0 else None
-        self._mirror = _mirror_columns(head)
+        self._mirror = head.mirror
         self.visible: Visible | None = None
         self.spilt_px = torch.zeros(0)
 
@@ -147,6 +160,7 @@ class Energy:
         view = view_of(skin.points, R, state.t)
         terms = self._normals(skin, view, R)
         terms |= self._correspondences(skin, view, R)
+        terms |= self._places(view)
         terms |= self._landmarks(view)
         terms |= self._silhouette(view)
         terms |= self._regularisers(state)
@@ -174,8 +188,34 @@ class Energy:
     def _correspondences(self, skin: PosedSkin, view: Tensor, R: Tensor) -> dict[str, Tensor]:
         weight = self.dense_weights(skin, view, R)
         miss = self.misses(self.dense, view)
-        scale = 100 * self.settings.uv_map_super
+        scale = 100 * self.dense_weight
         return {"uv": scale * (weight * miss.square().sum(dim=1)).sum() / max(len(weight), 1) / 2}
+
+    @property
+    def dense_weight(self) -> float:
+        """Of all correspondences together."""
+        s = self.settings
+        return s.points_super if self.seen.uv is None else s.uv_map_super
+
+    def _places(self, view: Tensor) -> dict[str, Tensor]:
+        """Places in the texture by pixel."""
+        found = self.place_misses(view)
+        if found is None:
+            return {}
+        miss, shown = found
+        scale = 100 * self.settings.uv_map_super / (2 * self.seen.size**2)
+        return {"uv_pixel": scale * (shown * miss.square().sum(dim=1)).sum()}
+
+    def place_misses(self, view: Tensor, every: int = 1) -> tuple[Tensor, Tensor] | None:
+        """(N, 2) of places in the texture, and (N,) which count; None where there is no map."""
+        visible, places, own = self.visible, self.seen.places, self.head.places
+        if visible is None or visible.textured is None or places is None or own is None:
+            return None
+        patch = visible.textured.every(every)
+        px = project(patch.at(view), self.seen.K)
+        with torch.no_grad():
+            shown = (sampled(places.inside, px)[:, 0] > _WHOLLY).to(view.dtype)
+        return sampled(places.uv, px) - patch.at(own), shown
 
     def dense_weights(self, skin: PosedSkin, view: Tensor, R: Tensor) -> Tensor:
         """(N,) of the correspondences: none for those turned away or far off."""
@@ -185,6 +225,9 @@ class Energy:
             sight = functional.normalize(-place, dim=1)
             facing = (patch.at(skin.normals) @ R.T * sight).sum(dim=1) > _FACING
             far = self.misses(self.dense, view).abs().sum(dim=1) * _REFERENCE_PX
+            unhidden = self.visible.vertices if self.visible is not None else None
+            if self.seen.places is not None and unhidden is not None:
+                facing &= unhidden[patch.corners].all(dim=1)
             weight: Tensor = self.dense.weight * (facing & (far < self.settings.dist_uv))
         return weight
 
@@ -248,8 +291,7 @@ class Energy:
 
     def _temporal(self, state: HeadState, before: HeadState) -> dict[str, Tensor]:
         terms = {}
-        for name in ("exp", "jaw", "eyes", "eyelids", "R", "t"):
-            field = "expr" if name == "exp" else name
+        for name, field in SMOOTHED:
             change = getattr(state, field) - getattr(before, field)
             weight = getattr(self.settings, f"reg_smooth_{name}")
             terms[f"smooth_{name}"] = weight * change.square().mean()
@@ -269,22 +311,3 @@ class Energy:
     def before(self) -> HeadState | None:
         """Of the frame before."""
         return self._before
-
-
-def _mirror_columns(head: TorchHead) -> tuple[Tensor, Tensor] | None:
-    """How far apart a head and its mirror image are, as a function of its shape.
-
-    The mean over vertices of squared distances is the sum of n_shape + 1 numbers' squares, by a
-    triangular factor of the big matrix.
-    """
-    model = head.model
-    if model.mirror is None:
-        return None
-    flip = np.array([-1.0, 1.0, 1.0])[:, None]
-    basis = np.concatenate(
-        [model.v_template[..., None].astype(np.float64), model.shapedirs.astype(np.float64)], axis=2
-    )
-    apart = (basis[model.mirror] * flip - basis).reshape(-1, basis.shape[2])
-    factor = np.linalg.qr(apart, mode="r") / np.sqrt(model.n_vertices)
-    tensor = torch.as_tensor(factor, dtype=head.dtype, device=head.device)
-    return tensor[:, 0], tensor[:, 1:]

@@ -17,7 +17,14 @@ from engine.fitting.state import HeadState
 from engine.fitting.torch_head import PosedSkin
 from engine.fitting.visibility import Patch
 
-__all__ = ["Equations", "crosses", "gathered", "normal_equations", "project_jacobian"]
+__all__ = [
+    "Equations",
+    "crosses",
+    "gathered",
+    "normal_equations",
+    "project_jacobian",
+    "six_columns",
+]
 
 _LEAST_MISS = 0.02
 """Absolute values below this count as squares: a normal's component, about a degree."""
@@ -79,6 +86,7 @@ def normal_equations(
     found = Equations(_N_POSE + skin.d_points.shape[2], state.t)
     _add_normals(found, energy, placed, every)
     _add_marks(found, energy, placed)
+    _add_places(found, energy, placed, every)
     _add_silhouette(found, energy, placed, every)
     _add_regularisers(found, energy, state, with_shape=with_shape)
     return found
@@ -127,7 +135,7 @@ def _add_marks(found: Equations, energy: Energy, placed: _Placed) -> None:
     view = placed.skin.points @ placed.R.T + placed.t
     as_skin = PosedSkin(placed.skin.points, placed.skin.normals)
     weight = energy.dense_weights(as_skin, view, placed.R)
-    scale = 100 * energy.settings.uv_map_super / max(len(weight), 1)
+    scale = 100 * energy.dense_weight / max(len(weight), 1)
     miss = (px - patch.pixels) / size
     found.add(d_px.flatten(0, 1) / size, miss.flatten(), (scale * weight).repeat_interleave(2))
     for _, each, marks in energy.quadratic():
@@ -140,6 +148,21 @@ def _add_marks(found: Equations, energy: Energy, placed: _Placed) -> None:
             apart = marks[0].patch.pixels - marks[1].patch.pixels
             miss = (first[0] - second[0] - apart) / size
         found.add(d_px.flatten(0, 1) / size, miss.flatten(), 2 * each / max(miss.numel(), 1))
+
+
+def _add_places(found: Equations, energy: Energy, placed: _Placed, every: int) -> None:
+    visible, places = energy.visible, energy.seen.places
+    view = placed.skin.points @ placed.R.T + placed.t
+    misses = energy.place_misses(view, every)
+    if misses is None or visible is None or visible.textured is None or places is None:
+        return
+    miss, shown = misses
+    patch = visible.textured.every(every)
+    px, d_px = placed.pixels(patch)
+    share = len(visible.textured.pixels) / max(len(patch.pixels), 1)
+    scale = share * 100 * energy.settings.uv_map_super / energy.seen.size**2
+    J = _slopes(places.uv, px) @ d_px
+    found.add(J.flatten(0, 1), miss.flatten(), (scale * shown).repeat_interleave(2))
 
 
 def _add_silhouette(found: Equations, energy: Energy, placed: _Placed, every: int) -> None:
@@ -169,7 +192,7 @@ def _add_regularisers(
     expr, jaw = slice(_N_POSE, _N_POSE + E), slice(_N_POSE + E, _N_POSE + E + 3)
     eyes, lids = slice(jaw.stop, jaw.stop + 4), slice(jaw.stop + 4, jaw.stop + 6)
     rest = torch.tensor([1.0, 0, 0, 0, 1, 0], dtype=state.t.dtype, device=state.t.device)
-    J_jaw, J_eyes = _six_columns(state.jaw), [_six_columns(eye)[:, :2] for eye in state.eyes]
+    J_jaw, J_eyes = six_columns(state.jaw), [six_columns(eye)[:, :2] for eye in state.eyes]
     both = torch.block_diag(*J_eyes)
     unit = torch.eye(E, dtype=state.t.dtype, device=state.t.device)
     found.add(unit, state.expr, 2 * s.w_exp, expr)
@@ -186,7 +209,7 @@ def _add_regularisers(
     found.add(J_jaw, state.jaw - before.jaw, 2 * s.reg_smooth_jaw / 6, jaw)
     found.add(both, (state.eyes - before.eyes).flatten(), 2 * s.reg_smooth_eyes / 12, eyes)
     found.add(unit[:2, :2], state.eyelids - before.eyelids, s.reg_smooth_eyelids, lids)
-    found.add(_six_columns(state.R), state.R - before.R, 2 * s.reg_smooth_R / 6, slice(0, 3))
+    found.add(six_columns(state.R), state.R - before.R, 2 * s.reg_smooth_R / 6, slice(0, 3))
     found.add(unit[:3, :3], state.t - before.t, 2 * s.reg_smooth_t / 3, slice(3, 6))
 
 
@@ -201,7 +224,7 @@ def _add_shape(found: Equations, energy: Energy, state: HeadState, columns: slic
         found.add(mirrored, offset + mirrored @ shape, 2 * s.w_mirror, columns)
 
 
-def _six_columns(six: Tensor) -> Tensor:
+def six_columns(six: Tensor) -> Tensor:
     """(6, 3) how six numbers change with a turn, radians, multiplied from the left."""
     R = matrix_from_6d(six)
     turns = crosses(torch.eye(3, dtype=R.dtype, device=R.device))

@@ -12,12 +12,26 @@ import torch
 from torch import Tensor
 
 from engine.errors import CaptureError
+from engine.fitting.map_size import at_most
+from engine.fitting.uv_matches import matched_vertices, uv_matches
+from engine.flame.model import HeadModel
 from engine.frames import crop_camera
 from engine.stages.mediapipe_points import FITTED, IRISES, noise_mm
 from engine.synth.sample import PARSING
 from engine.types import F32, I32, Bool, Camera, FaceCrop, NormalMap
 
-__all__ = ["EYE_POINTS", "GAPS", "Correspondences", "Observed", "observe"]
+__all__ = [
+    "DENSE_POINTS",
+    "EYE_POINTS",
+    "GAPS",
+    "MOUTH_GAPS",
+    "Correspondences",
+    "Observed",
+    "Texture",
+    "TexturePlaces",
+    "observe",
+    "point_weights",
+]
 
 EYE_POINTS = (33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380)
 """iBUG's 36 to 47 in MediaPipe's numbering."""
@@ -28,6 +42,11 @@ MOUTH_GAPS = ((82, 87), (13, 14), (312, 317))
 
 _SKIN, _MOUTH = (PARSING.index(name) for name in ("skin", "mouth_inside"))
 _VALID_BACKGROUND = tuple(PARSING.index(name) for name in ("background", "neck"))
+_TEXTURED = tuple(PARSING.index(name) for name in ("skin", "ears"))
+_REFERENCE_PX = 256
+_JUMP = 0.02
+"""Of the texture's side, between neighbours of 256 px: where a face is as large as in a crop, it is
+some 0.002, and more only where the surface is seen from the side."""
 _LEAST_PX = 100
 """Fewer pixels of normals say nothing."""
 _SHORT = 0.5
@@ -41,6 +60,21 @@ class Correspondences(NamedTuple):
     weight: Tensor  # (N,) mean 1
     faces_idx: I32  # (N,) rows of the model's triangles
     bary: F32  # (N, 3) weights of their corners, sum 1
+
+
+class Texture(NamedTuple):
+    """A head model with FLAME's texture."""
+
+    model: HeadModel
+    vertex_uv: F32  # (V, 2) of `engine.fitting.uv_matches.read_vertex_uv`
+
+
+class TexturePlaces(NamedTuple):
+    """Where in FLAME's texture each pixel lies."""
+
+    uv: Tensor  # (2, S, S) 0..1, v down
+    inside: Tensor  # (1, S, S) 1 where that counts, else 0
+    mask: Bool  # (S, S) the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +91,7 @@ class Observed:
     away: Tensor | None  # (1, S, S) px to the nearest place where a head may be
     landmarks: Tensor  # (478, 2)
     uv: Correspondences | None  # from a map of surface coordinates, in place of MediaPipe's points
+    places: TexturePlaces | None  # that map; None: there is none
 
 
 def observe(
@@ -66,13 +101,20 @@ def observe(
     device: str,
     dtype: torch.dtype = torch.float32,
     uv: Correspondences | None = None,
+    *,
+    texture: Texture | None = None,
+    size: int = 256,
 ) -> Observed:
     """Args:
         camera: of the frame that the crop and the map are from.
+        uv: on the map's pixels as they will be; None: as the map's own places in the texture say.
+        texture: of the head model; None: places in the texture are not looked at.
+        size: px of the map's side; larger ones are made smaller.
     Raises: CaptureError: if the map has no face, no normals or values that are not finite.
     """
-    size = normals.mask.shape[0]
     _check(normals)
+    normals = at_most(normals, size)
+    size = normals.mask.shape[0]
     skin = _skin(normals)
     if skin.sum() < _LEAST_PX:
         raise CaptureError(
@@ -94,6 +136,13 @@ def observe(
         background = np.isin(normals.parsing, _VALID_BACKGROUND)
         distance = cv2.distanceTransform(background.astype(np.uint8), cv2.DIST_L2, 5)
         away = torch.as_tensor(distance, dtype=dtype, device=device)[None]
+    places = None
+    if texture is not None and normals.uv is not None and uv is None:
+        inside = _textured(normals)
+        uv = _matches(normals.uv, inside, texture, device, dtype)
+        smooth = inside & ~_jumps(normals.uv)
+        shown = torch.as_tensor(smooth, dtype=dtype, device=device)[None]
+        places = TexturePlaces(tensor(normals.uv), shown, smooth)
     return Observed(
         camera=map_camera,
         K=torch.as_tensor(map_camera.K[:2], dtype=dtype, device=device),
@@ -105,11 +154,49 @@ def observe(
         away=away,
         landmarks=torch.as_tensor(landmarks, dtype=dtype, device=device),
         uv=uv,
+        places=places,
+    )
+
+
+def _textured(normals: NormalMap) -> Bool:
+    """Pixels whose place in the texture counts: skin, brows, nose, lips and ears."""
+    inside = normals.mask > 0.5
+    if normals.parsing is not None:
+        inside = np.isin(normals.parsing, _TEXTURED)
+    counted: Bool = inside
+    return counted
+
+
+def _jumps(uv: F32) -> Bool:
+    """(S, S) pixels beside those of another surface, or across a seam: no slope is true there."""
+    limit = _JUMP * _REFERENCE_PX / len(uv)
+    jumps = np.zeros(uv.shape[:2], np.bool_)
+    for axis in (0, 1):
+        far = (np.abs(np.diff(uv, axis=axis)) > limit).any(axis=-1)
+        pad = [(0, 0), (0, 0)]
+        for pad[axis] in ((0, 1), (1, 0)):
+            jumps |= np.pad(far, pad)
+    return jumps
+
+
+def _matches(
+    uv: F32, inside: Bool, texture: Texture, device: str, dtype: torch.dtype
+) -> Correspondences | None:
+    """Of vertices; None where nothing matches."""
+    wanted = matched_vertices(texture.model)
+    found = uv_matches(uv, inside, texture.vertex_uv, texture.model.faces, wanted)
+    if len(found.px) == 0:
+        return None
+    return Correspondences(
+        torch.as_tensor(found.px, dtype=dtype, device=device),
+        torch.ones(len(found.px), dtype=dtype, device=device),
+        found.faces_idx,
+        found.bary,
     )
 
 
 def _check(normals: NormalMap) -> None:
-    for name in ("head", "view", "mask"):
+    for name in ("head", "view", "mask", "uv"):
         array = getattr(normals, name)
         if array is not None and not np.isfinite(array).all():
             n_bad = int((~np.isfinite(array)).sum())

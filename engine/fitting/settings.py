@@ -23,11 +23,18 @@ class FitSettings:
     iters: int = 800  # of Adam; Pixel3DMM: 200, and 800 advised for single pictures
     iters_video: int = 200  # for each frame of a video after the first
     gn_steps: int = 20  # of Gauss-Newton
+    joint: bool = True  # all frames of a video together, after each by itself
+    global_iters: int = 5000  # of Adam, of a video's frames together
+    batch_size: int = 16  # frames in each of these
+    global_gn_steps: int = 10  # of Gauss-Newton, of a video's frames together
+    joint_frames: int = 300  # most together; longer videos in parts
     device: str = "cpu"  # torch's name
+    size: int = 256  # px of a map's side at most; larger ones are made smaller
     # Weights of the terms.
     normal_super: float = 1000.0
     view_normal_super: float = 0.0  # the same for view normals, which Pixel3DMM does not have
-    uv_map_super: float = 1000.0  # of correspondences; Pixel3DMM, for its own: 2000
+    uv_map_super: float = 2000.0  # of a network's map of surface coordinates: vertices, and pixels
+    points_super: float = 1000.0  # of MediaPipe's points, which stand in where there is no such map
     sil_super: float = 50.0  # Pixel3DMM's 500, divided by 10 on first frames
     w_lmks: float = 1000.0  # eye contour times 5
     w_lmks_lid: float = 1000.0  # times 500
@@ -70,7 +77,8 @@ class FitSettings:
             if getattr(self, name) not in get_args(choices):
                 expected = ", ".join(get_args(choices))
                 raise ValueError(f"{name} {getattr(self, name)!r}, expected one of: {expected}")
-        for name in ("iters", "iters_video", "gn_steps", "refresh_every"):
+        counts = ("iters", "iters_video", "gn_steps", "refresh_every", "size", "global_iters")
+        for name in (*counts, "batch_size", "global_gn_steps", "joint_frames"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)}, expected at least 1")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.fitting.state import HeadState
 from engine.flame.lbs import joint_transforms, pose_feature
 from engine.flame.model import HeadModel
-from engine.types import I32
+from engine.types import F32, I32
 
 __all__ = ["PosedSkin", "TorchHead"]
 
@@ -30,7 +30,14 @@ class PosedSkin(NamedTuple):
 class TorchHead:
     """For one head model on one device. V kept vertices, F kept triangles."""
 
-    def __init__(self, model: HeadModel, device: str, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        model: HeadModel,
+        device: str,
+        dtype: torch.dtype = torch.float32,
+        vertex_uv: F32 | None = None,
+    ) -> None:
+        """vertex_uv: (V, 2) in FLAME's texture, v up; None: nobody asks for places in it."""
         self.model, self.device, self.dtype = model, torch.device(device), dtype
         left_out = np.zeros(model.n_vertices, bool)
         for name in _LEFT_OUT:
@@ -62,6 +69,12 @@ class TorchHead:
         self._columns = torch.cat([self.shape_dirs, self.expr_dirs, self.lid_dirs], dim=2).reshape(
             3 * len(self.kept), -1
         )
+        self.mirror = _mirror_columns(model, self.device, dtype)
+        """Offset (Q,) and columns (Q, n_shape) of a shape's asymmetry; None where nobody knows."""
+        self.places: Tensor | None = None  # (V, 2) in the texture, v down
+        if vertex_uv is not None:
+            self.places = self._tensor(vertex_uv[self.kept])
+            self.places[:, 1] = 1 - self.places[:, 1]
         self._pose_columns = self.pose_dirs.reshape(3 * len(self.kept), -1)
 
     def _tensor(self, array: object) -> Tensor:
@@ -112,3 +125,23 @@ class TorchHead:
         """(N,) rows of the model's triangles -> (N, 3) kept vertices, -1 where left out."""
         kept: I32 = self.vertex_of[self.model.faces[faces_idx]]
         return kept
+
+
+def _mirror_columns(
+    model: HeadModel, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor] | None:
+    """How far apart a head and its mirror image are, as a function of its shape.
+
+    The mean over vertices of squared distances is the sum of n_shape + 1 numbers' squares, by a
+    triangular factor of the big matrix.
+    """
+    if model.mirror is None:
+        return None
+    flip = np.array([-1.0, 1.0, 1.0])[:, None]
+    basis = np.concatenate(
+        [model.v_template[..., None].astype(np.float64), model.shapedirs.astype(np.float64)], axis=2
+    )
+    apart = (basis[model.mirror] * flip - basis).reshape(-1, basis.shape[2])
+    factor = np.linalg.qr(apart, mode="r") / np.sqrt(model.n_vertices)
+    tensor = torch.as_tensor(factor, dtype=dtype, device=device)
+    return tensor[:, 0], tensor[:, 1:]

@@ -10,16 +10,21 @@ from torch import Tensor
 from engine.fitting.observed import Observed
 from engine.fitting.torch_head import TorchHead
 from engine.flame.posed import PosedHead
+from engine.frames import project
 from engine.render.context import headless_context
 from engine.render.maps import SurfaceMaps
 from engine.render.renderer import MeshRenderer
-from engine.types import I32, Bool, FlameParams
+from engine.types import F32, I32, Bool, FlameParams
 
 __all__ = ["Patch", "Rasteriser", "Visible"]
 
 _REFERENCE_PX = 256
 """Size of Pixel3DMM's maps, in which its lengths are given."""
 _EYES = ("eyeballs", "eyes")
+_DEEP_M = 0.01
+"""So far behind what was drawn a vertex is hidden; Pixel3DMM's tolerance."""
+_SEAM = 0.1
+"""Triangles that reach further over the texture, 0..1, go across a seam of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +50,8 @@ class Visible:
 
     skin: Patch  # where normals are compared
     spilt: Patch  # head where the picture has background or neck
+    textured: Patch | None  # where places in the texture are compared; None: nowhere
+    vertices: Tensor | None  # (V,) bool: kept vertices that nothing hides; None: nobody asks
 
 
 class Rasteriser:
@@ -65,6 +72,7 @@ class Rasteriser:
         corners = head.corners(np.arange(len(model.faces), dtype=np.int32))
         self._kept = (corners >= 0).all(axis=1)
         self._corners = np.where(self._kept[:, None], corners, 0)
+        self._textured = self._kept & _within_texture(head, self._corners)
         self._whole = self._kept & head.has_normal[self._corners].all(axis=1)
 
     def see(self, params: FlameParams, seen: Observed, widened_px: int) -> Visible:
@@ -80,7 +88,23 @@ class Rasteriser:
         spilt = np.zeros_like(counted)
         if seen.background is not None:
             spilt = maps.mask & self._kept[triangle] & seen.background
-        return Visible(self._patch(maps, counted), self._patch(maps, spilt))
+        textured, shown_vertices = None, None
+        if seen.places is not None:
+            shown = maps.mask & self._textured[triangle] & seen.places.mask & ~eyes
+            textured = self._patch(maps, shown)
+            shown_vertices = self._unhidden(maps, params, vertices, seen)
+        return Visible(
+            self._patch(maps, counted), self._patch(maps, spilt), textured, shown_vertices
+        )
+
+    def _unhidden(
+        self, maps: SurfaceMaps, params: FlameParams, vertices: F32, seen: Observed
+    ) -> Tensor:
+        """(V,) by the depths that were drawn where the vertices are."""
+        view = vertices[self._head.kept] @ params.R.T + params.t
+        column, row = np.rint(project(view, seen.camera.K)).astype(int).clip(0, seen.size - 1).T
+        free = ~maps.mask[row, column] | (-view[:, 2] < maps.depth[row, column] + _DEEP_M)
+        return torch.as_tensor(free, device=self._head.device)
 
     def _patch(self, maps: SurfaceMaps, where: Bool) -> Patch:
         row, column = np.nonzero(where)
@@ -98,3 +122,12 @@ class Rasteriser:
         """Free what is on the GPU."""
         self._renderer.release()
         self._ctx.release()
+
+
+def _within_texture(head: TorchHead, corners: I32) -> Bool:
+    """(F,) triangles whose corners lie near each other in the texture."""
+    if head.places is None:
+        return np.zeros(len(corners), np.bool_)
+    places = head.places.cpu().numpy()[corners]
+    near: Bool = (np.ptp(places, axis=1) < _SEAM).all(axis=1)
+    return near

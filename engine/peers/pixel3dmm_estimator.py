@@ -17,7 +17,6 @@ from engine.peers.pixel3dmm_maps import (
     PIXEL_MEAN,
     PIXEL_STD,
     MapNet,
-    UvMap,
     as_8_bit,
     head_normals,
 )
@@ -72,16 +71,17 @@ class Pixel3dmmEstimator:
         return self.options.device
 
     def run(self, crop: FaceCrop, camera: Camera) -> NormalMap:
-        """Normals on our own crop, which is turned upright with the face.
+        """Normals, and places in the texture where there is a network for them, on our own crop,
+        which is turned upright with the face.
 
         Args:
             camera: of the frame; not needed, as normals of the head know no camera.
         """
         image, matrix = resized_crop(crop, self.size_px)
-        return self._seen(image, crop, matrix)[0]
+        return self._seen(image, crop, matrix)
 
-    def run_frame(self, frame: Frame, crop: FaceCrop) -> tuple[NormalMap, UvMap | None]:
-        """Normals, and texture coordinates where there is a network for them, on their crop.
+    def run_frame(self, frame: Frame, crop: FaceCrop) -> NormalMap:
+        """The same on their crop.
 
         Args:
             frame: the picture that the crop is from.
@@ -91,28 +91,32 @@ class Pixel3dmmEstimator:
         image, matrix = cut_picture(frame.image, square, self.size_px)
         return self._seen(image, crop, matrix)
 
-    def _seen(self, image: U8, crop: FaceCrop, matrix: F64) -> tuple[NormalMap, UvMap | None]:
+    def _seen(self, image: U8, crop: FaceCrop, matrix: F64) -> NormalMap:
         picture = self._prepared(image)
         raw = self._predict(self._normals, picture)
         head, is_normal = head_normals(raw)
         if self.options.as_8_bit:
             head = _head_through_8_bit(head)
         mask = oval_mask(points_in_map(crop, matrix), self.size_px)
-        seen = NormalMap(
+        return NormalMap(
             head=head,
             view=None,
             mask=mask,
             confidence=mask * is_normal,
             parsing=None,
             crop_from_frame=matrix,
+            uv=self._places(picture),
         )
+
+    def _places(self, picture: Tensor) -> F32 | None:
+        """(S, S, 2) in the texture."""
         if self._uv is None:
-            return seen, None
+            return None
         uv = self._predict(self._uv, picture)
         if self.options.as_8_bit:
             uv = as_8_bit(uv, 0.0, 1.0)
-        shares = np.ascontiguousarray(uv.permute(1, 2, 0).numpy())
-        return seen, UvMap(uv=shares, mask=mask, crop_from_frame=matrix)
+        places: F32 = np.ascontiguousarray(uv.permute(1, 2, 0).numpy())
+        return places
 
     def _loaded(self, path: Path, name: str) -> tuple[MapNet, int]:
         net, _ = load_network(read_checkpoint(path))

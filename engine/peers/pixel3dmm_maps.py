@@ -6,7 +6,6 @@ by casting, which loses up to 1/255 of the range.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -14,9 +13,9 @@ from torch import Tensor, nn
 
 from engine.errors import ModelContractError
 from engine.peers.pixel3dmm_net import Pixel3dmmNet
-from engine.types import F32, F64, check_array
+from engine.types import F32
 
-__all__ = ["NET_CHANNELS", "PIXEL_MEAN", "PIXEL_STD", "MapNet", "UvMap", "as_8_bit", "head_normals"]
+__all__ = ["NET_CHANNELS", "PIXEL_MEAN", "PIXEL_STD", "MapNet", "as_8_bit", "head_normals"]
 
 NET_CHANNELS: Final = ("x", "-z", "-y")
 """What each channel of their normals holds, in our axes."""
@@ -28,21 +27,6 @@ PIXEL_STD: Final = (0.229, 0.224, 0.225)
 _SEAM: Final = 2 * 0.0075
 """FLAME's texture is symmetric about u = 0.50375, so that of -1..1 mirrors to this less itself."""
 _SHORTEST = 1e-3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UvMap:
-    """Where in FLAME's texture each pixel of a face lies, on the pixels of a crop."""
-
-    uv: F32  # (S, S, 2) 0..1; v grows downwards: 1 - v of FLAME's own texture coordinates
-    mask: F32  # (S, S) 0..1, where there is a face
-    crop_from_frame: F64  # (2, 3) similarity, frame px -> the map's px
-
-    def __post_init__(self) -> None:
-        size = len(self.uv)
-        check_array("UvMap.uv", self.uv, (size, size, 2), "float32")
-        check_array("UvMap.mask", self.mask, (size, size), "float32")
-        check_array("UvMap.crop_from_frame", self.crop_from_frame, (2, 3), "float64")
 
 
 class MapNet(nn.Module):

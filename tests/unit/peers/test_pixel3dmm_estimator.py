@@ -9,6 +9,9 @@ from typer.testing import CliRunner
 
 from app.cli.tree import cli
 from engine.errors import AssetError, ModelContractError
+from engine.fitting.reconstructor import OptimisingReconstructor
+from engine.fitting.settings import FitSettings
+from engine.fitting.uv_matches import read_vertex_uv
 from engine.flame.model import HeadModel
 from engine.frames import default_camera
 from engine.io.assets import asset_path
@@ -24,6 +27,14 @@ from engine.types import FaceCrop, Frame
 from tests.pixel3dmm_files import lightning_bytes, settings, weights
 
 CAMERA = default_camera(640, 480)
+
+
+def clip_frame() -> Frame:
+    source = VideoSource(asset_path("sample.mp4"))
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    return frame
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +80,16 @@ def test_normals_are_unit_and_of_the_head_only(normals: Path, seen) -> None:
 
 def test_their_crop_follows_the_frames_axes(normals: Path, uv: Path, seen) -> None:
     frame, crop = seen
-    found, coordinates = Pixel3dmmEstimator(normals, uv).run_frame(frame, crop)
-    assert coordinates is not None
+    found = Pixel3dmmEstimator(normals, uv).run_frame(frame, crop)
     # Box 161 x 161 from (240, 160), margin int(161 * 0.21) = 33, last row left out: 226 px to 64.
     scale = found.crop_from_frame[0, 0]
     assert scale == pytest.approx(64 / 226, abs=0.002)
     assert found.crop_from_frame[0, 1] == found.crop_from_frame[1, 0] == 0
     middle = found.crop_from_frame @ [320, 240, 1]
     np.testing.assert_allclose(middle, 31.5, atol=0.5)
-    assert coordinates.uv.shape == (64, 64, 2)
-    assert 0 <= coordinates.uv.min() < coordinates.uv.max() <= 1
-    np.testing.assert_array_equal(coordinates.mask, found.mask)
+    assert found.uv is not None
+    assert found.uv.shape == (64, 64, 2)
+    assert 0 <= found.uv.min() < found.uv.max() <= 1
 
 
 def test_the_8_bit_habit_costs_less_than_a_level_and_is_biased(normals: Path, seen) -> None:
@@ -94,10 +104,7 @@ def test_the_8_bit_habit_costs_less_than_a_level_and_is_biased(normals: Path, se
 
 @pytest.mark.assets
 def test_it_stands_in_for_the_normal_estimator(normals: Path, openhead: HeadModel) -> None:
-    source = VideoSource(asset_path("sample.mp4"))
-    frame = source.read()
-    source.close()
-    assert frame is not None
+    frame = clip_frame()
     reconstructor = Reconstructor(
         openhead, method="landmarks-refined", normals=Pixel3dmmEstimator(normals)
     )
@@ -154,11 +161,7 @@ def test_the_command_writes_and_says_what_it_wrote(normals: Path, uv: Path, tmp_
 
 @pytest.mark.assets
 def test_fitting_by_the_official_network_records_its_checkpoint(normals: Path, tmp_path: Path):
-    source = VideoSource(asset_path("sample.mp4"))
-    frame = source.read()
-    source.close()
-    assert frame is not None
-    save_png(tmp_path / "face.png", frame.image)
+    save_png(tmp_path / "face.png", clip_frame().image)
     out = ("--out", tmp_path / "out", "--optimizer", "gn")
     words = ("fit", tmp_path / "face.png", "--method", "pixel3dmm-net", *out)
     with pytest.raises(AssetError, match=r"pixel3dmm-net needs checkpoint: normals.ckpt"):
@@ -178,3 +181,52 @@ def test_a_bad_checkpoint_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(AssetError):
         Pixel3dmmEstimator(bad)
     assert list(tmp_path.iterdir()) == [bad]
+
+
+@pytest.fixture(scope="module")
+def coords(uv: Path, openhead: HeadModel) -> Path:
+    """Coordinates for the head model, beside the network, where they are looked for."""
+    made = np.random.default_rng(0).random((openhead.n_vertices, 2))
+    path = uv.with_name("flame_uv_coords.npy")
+    np.save(path, made)
+    return path
+
+
+@pytest.mark.assets
+@pytest.mark.slow
+def test_both_official_networks_reach_the_optimiser(
+    normals: Path, uv: Path, coords: Path, openhead: HeadModel
+) -> None:
+    fitted = OptimisingReconstructor(
+        openhead,
+        normals=Pixel3dmmEstimator(normals, uv),
+        settings=FitSettings(optimizer="gn", gn_steps=2),
+        vertex_uv=read_vertex_uv(coords, openhead.n_vertices),
+    )
+    fit = fitted.run(clip_frame())
+    assert fit is not None
+    assert fit.normals is not None
+    assert fit.normals.uv is not None
+    assert fitted.last is not None
+    assert "uv_pixel" in fitted.last.terms  # random weights give no smooth map to compare with
+    fitted.close()
+
+
+@pytest.mark.assets
+@pytest.mark.slow
+def test_the_command_takes_both_networks_and_records_them(
+    normals: Path, uv: Path, coords: Path, tmp_path: Path
+) -> None:
+    save_png(tmp_path / "face.png", clip_frame().image)
+    words = ("fit", tmp_path / "face.png", "--out", tmp_path / "out", "--optimizer", "gn")
+    both = ("--checkpoint", normals, "--uv-checkpoint", uv)
+    run(*words, "--method", "pixel3dmm-net", *both)
+    record = (tmp_path / "out" / "face.json").read_text()
+    assert "normals.ckpt" in record
+    assert "uv.ckpt" in record
+    elsewhere = ("--uv-coords", tmp_path / "none.npy")
+    with pytest.raises(AssetError, match=r"none.npy cannot be read"):
+        run(*words, "--method", "pixel3dmm-net", *both, *elsewhere)
+    for wrong in (("--method", "pixel3dmm", "--uv-checkpoint", uv), ("--uv-coords", coords)):
+        found = CliRunner().invoke(cli, [str(word) for word in (*words, *wrong)])
+        assert found.exit_code == 2

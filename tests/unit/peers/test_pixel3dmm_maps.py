@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from engine.errors import ModelContractError
-from engine.peers.pixel3dmm_maps import NET_CHANNELS, MapNet, UvMap, as_8_bit, head_normals
+from engine.peers.pixel3dmm_maps import NET_CHANNELS, MapNet, as_8_bit, head_normals
 
 
 class Fixed(nn.Module):
@@ -114,9 +114,3 @@ def test_8_bit_files_cast_and_do_not_round() -> None:
     kept = as_8_bit(values, -1.0, 1.0)
     levels = (kept + 1) * 127.5
     np.testing.assert_allclose(levels.numpy(), [0, 255, 127, 254, 0], atol=1e-4)
-
-
-def test_uv_maps_check_their_shapes() -> None:
-    matrix = np.zeros((2, 3))
-    with pytest.raises(ValueError, match=r"UvMap.mask: shape \(3, 3\)"):
-        UvMap(np.zeros((4, 4, 2), np.float32), np.zeros((3, 3), np.float32), matrix)

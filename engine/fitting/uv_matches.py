@@ -1,8 +1,8 @@
 """Where FLAME's vertices are seen, by a map of texture coordinates: the dense matches of Pixel3DMM.
 
 Each vertex goes to the pixel whose coordinates are nearest to its own, once for a picture, unless
-none comes near. A vertex that is turned away has no pixel of its own, but may have that of another
-surface: who uses the matches must look whether it can be seen.
+none comes near, or it is at the border of the mask. A vertex that is turned away has no pixel of
+its own, but may have that of another surface: who uses the matches must look whether it is seen.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from scipy.spatial import cKDTree
+import torch
+from scipy import ndimage
 
 from engine.errors import AssetError
 from engine.flame.model import HeadModel
-from engine.peers.pixel3dmm_maps import UvMap
-from engine.types import F32, I32, check_array
+from engine.types import F32, I32, I64, Bool, check_array
 
-__all__ = ["UvMatches", "matched_vertices", "read_vertex_uv", "uv_matches"]
+__all__ = ["UvMatches", "coords_beside", "matched_vertices", "read_vertex_uv", "uv_matches"]
 
+_AT_ONCE: Final = 256
 MOST_SQUARED: Final = 5e-5
 """Squared distance in the unit square of the texture beyond which a match is none."""
 
@@ -40,6 +41,11 @@ class UvMatches:
         check_array("UvMatches.bary", self.bary, (n, 3), np.float32)
 
 
+def coords_beside(network: Path) -> Path:
+    """Where the texture's coordinates are expected: in the folder of `uv.ckpt`."""
+    return network.with_name("flame_uv_coords.npy")
+
+
 def read_vertex_uv(path: Path, n_vertices: int) -> F32:
     """(V, 2) FLAME's texture coordinates, one pair for each vertex, v up.
 
@@ -50,7 +56,10 @@ def read_vertex_uv(path: Path, n_vertices: int) -> F32:
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise AssetError(f"texture coordinates {path} cannot be read: {error}") from error
+        raise AssetError(
+            f"texture coordinates {path} cannot be read ({error}); put Pixel3DMM's "
+            "flame_uv_coords.npy beside uv.ckpt, or name it with --uv-coords"
+        ) from error
     proper = isinstance(found, np.ndarray) and found.shape == (n_vertices, 2)
     if not proper or found.dtype.kind != "f" or not ((found >= 0) & (found <= 1)).all():
         shape = getattr(found, "shape", "no array")
@@ -71,22 +80,36 @@ def matched_vertices(model: HeadModel) -> I32:
     return kept
 
 
-def uv_matches(seen: UvMap, vertex_uv: F32, faces: I32, vertices: I32) -> UvMatches:
+def uv_matches(uv: F32, inside: Bool, vertex_uv: F32, faces: I32, vertices: I32) -> UvMatches:
     """Args:
+    uv: (S, S, 2) 0..1 as `NormalMap.uv` has it, v down.
+    inside: (S, S) where it counts.
     vertex_uv: (V, 2) of `read_vertex_uv`.
     faces: (F, 3) the head's triangles.
     vertices: (M,) which to match, e.g. `matched_vertices`.
     """
-    inside = seen.mask > 0.5
     if not inside.any():
         return _placed(np.empty(0, np.int32), np.empty((0, 2), np.float32), faces)
     rows, columns = np.nonzero(inside)
     wanted = vertex_uv[vertices]
     wanted[:, 1] = 1 - wanted[:, 1]  # the map's v grows downwards
-    distance, nearest = cKDTree(seen.uv[inside]).query(wanted)
-    near = distance**2 < MOST_SQUARED
+    distance, nearest = _nearest(uv[inside], wanted)
+    # At the border of what is seen lie the nearest pixels of all that is hidden behind it.
+    within = ndimage.binary_erosion(inside, np.ones((3, 3)), border_value=1)
+    near = (distance**2 < MOST_SQUARED) & within[inside][nearest]
     px = np.stack([columns[nearest[near]], rows[nearest[near]]], axis=1).astype(np.float32)
     return _placed(vertices[near].astype(np.int32), px, faces)
+
+
+def _nearest(places: F32, wanted: F32) -> tuple[F32, I64]:
+    """(M,) distance from each wanted place to the nearest, and which of (N, 2) that is."""
+    points = torch.from_numpy(np.ascontiguousarray(places))
+    found = [
+        torch.cdist(part, points, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1)
+        for part in torch.from_numpy(wanted).split(_AT_ONCE)
+    ]
+    distance, nearest = (torch.cat([part[k] for part in found]).numpy() for k in (0, 1))
+    return distance, nearest
 
 
 def _placed(vertices: I32, px: F32, faces: I32) -> UvMatches:
