@@ -30,6 +30,10 @@ from engine.stages.onnx_session import available_providers
 _FRAME = 45
 """Of the clip: the face is turned a little, and speaks."""
 _WINDOW = (1180, 760)
+_WIDE = (1320, 850)
+"""With the names of two methods in the bar."""
+_COMPARED = 5
+"""Frames before two methods are shown against each other."""
 _WIDTH_PX = 800
 _COLOURS = 256
 _STEP_MS = 500
@@ -114,11 +118,21 @@ class Tour:
         window = self.session.window
         if window.method_button is not None:
             window.method_button.menu().close()
+        window.resize(*_WIDE)
+        window.source_button.show_request(sample_request())
         window.change_settings(beside=beside)
         if window.method_button is not None:
             window.method_button.compare_with("landmarks")
-        window.scrub.go(0.0)  # one more frame, although the film is paused
-        self._is_ready = lambda: window.stage.in_comparison
+        shown = window.stage.wipe.n_painted
+
+        def is_ready() -> bool:
+            """After some frames, as the first fit of a method takes longer; the film is paused."""
+            if window.stage.in_comparison and window.stage.wipe.n_painted >= shown + _COMPARED:
+                return True
+            window.scrub.go(0.0)
+            return False
+
+        self._is_ready = is_ready
 
     def _methods(self) -> QWidget:
         button = self.session.window.method_button

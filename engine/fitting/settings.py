@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
-__all__ = ["FitSettings", "Init", "OptimizerName"]
+__all__ = ["FOR_EXACT", "FitSettings", "Init", "OptimizerName"]
 
 OptimizerName = Literal["adam", "gn"]
 Init = Literal["neutral", "n2fnet"]
@@ -86,3 +86,15 @@ class FitSettings:
         """Hexadecimal SHA-256 of all that results depend on."""
         values = {name: value for name, value in asdict(self).items() if name != "device"}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+FOR_EXACT = FitSettings(
+    optimizer="gn",
+    gn_steps=60,
+    view_normal_super=1000.0,
+    w_exp=0.002,
+    w_shape_general=0.002,
+    delta_n=0.1,
+)
+"""For normals without errors, drawn and not seen by a network: hardly any prior, view normals too,
+and pixels that lie between two surfaces do not count."""
