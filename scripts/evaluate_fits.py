@@ -17,7 +17,9 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
+from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +86,11 @@ def true_maps(sample: Sample) -> NormalMap:
 
 
 def measure(
-    options: argparse.Namespace, model: HeadModel, names: list[str]
+    options: argparse.Namespace, names: list[str], part: int = 0, n_parts: int = 1
 ) -> list[dict[str, object]]:
-    """A row for each sample and method."""
+    """A row for each method and sample, of one in n_parts samples."""
+    threadpool_limits(1, user_api="blas")
+    model = chosen_head_model(options.model)
     choice = choose_normals(options.normals)
     estimator = NormalEstimator(choice.path) if choice.path is not None else None
     distance, sized = FaceDistance(model), FaceDistance(model, scaled=True)
@@ -101,6 +105,8 @@ def measure(
         followers[name] = NetworkFollower(model, FlameRegressor(path, model), placer)
     rows: list[dict[str, object]] = []
     for number, sample in enumerate(islice(samples(options.data, model), options.n)):
+        if number % n_parts != part:
+            continue
         crop = crop_of(sample)
         seen = true_maps(sample)
         if not options.true_normals and estimator is not None:
@@ -117,9 +123,19 @@ def measure(
             errors = (cd, sized(found, truth)[0], vertex, np.degrees(turn))
             values = (name, number, *errors, fit.rms, fit.quality, ms)
             rows.append(dict(zip(COLUMNS, values, strict=True)))
-        if number % 50 == 49:
-            sys.stderr.write(f"{number + 1} samples\n")
+        if number % 50 < n_parts:
+            sys.stderr.write(f"sample {number}\n")
     return rows
+
+
+def measured_by_all(options: argparse.Namespace, names: list[str]) -> list[dict[str, object]]:
+    """What `measure` says of all samples, in their order, by as many processes as wanted."""
+    n = options.workers
+    if n == 1:
+        return measure(options, names)
+    with get_context("spawn").Pool(n) as pool:
+        parts = pool.starmap(measure, [(options, names, k, n) for k in range(n)])
+    return sorted(chain(*parts), key=itemgetter("sample"))
 
 
 def figures(rows: list[dict[str, object]], name: str) -> dict[str, float]:
@@ -171,12 +187,12 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="Markdown file for the table")
     parser.add_argument("--true-normals", action="store_true", help="in place of predicted ones")
     parser.add_argument("--n", type=int, default=1000, help="samples at most; default 1000")
+    parser.add_argument("--workers", type=int, default=1, help="processes; times suffer by more")
     options = parser.parse_args()
-    threadpool_limits(1, user_api="blas")
     names = [name for name in options.methods.split(",") if name]
     options.networks = {n: Path(f) for n, f in (pair.split("=", 1) for pair in options.network)}
     model = chosen_head_model(options.model)
-    rows = measure(options, model, names)
+    rows = measured_by_all(options, names)
     kind = "true" if options.true_normals else "predicted"
     every = [*names, *options.networks]
     note = f"{len(rows) // len(every)} samples of {model.name}, {kind} normals."
