@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,14 +19,17 @@ from engine.io.video import VideoSource
 from engine.methods import METHODS, network_path
 from engine.normal_choice import choose_normals
 from engine.pipeline import Reconstructor
+from engine.stages.flame_regressor import THREADS as N2FNET_THREADS
 from engine.stages.mediapipe_graph import face_mesh
 from engine.stages.onnx_session import OnnxSession
 from engine.types import Frame
+from engine.video_fit import fit_video
 
 __all__ = [
     "RANDOM",
     "THREADS",
     "WHOLE",
+    "frames_per_s",
     "optimiser_subjects",
     "our_subjects",
     "peer_subjects",
@@ -35,10 +38,11 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 THREADS: Final = 2
-"""Of each network; the rest of the pipeline runs in one."""
+"""Of the normal network and the peers'; the rest of the pipeline runs in one."""
 RANDOM: Final = "random weights: speed alone"
 WHOLE: Final = "whole"
 CLIP: Final = "sample.mp4"
+_WARM_UP_FRAMES: Final = 10
 
 _STAGES: Final = {
     "crop": "crop (MediaPipe)",
@@ -69,6 +73,20 @@ def our_subjects(
             problems.append(f"{name}: {error}")
     subjects.append(_mediapipe(frames, stack))
     return subjects + _networks(methods, problems)
+
+
+def frames_per_s(model: HeadModel, method: str, n: int) -> float:
+    """What `n2f fit` makes of the clip: read, found, looked at and fitted at once, never drawn.
+
+    Args: n: frames that count, the clip's length at most; as many as warm it up go before.
+    Raises: EngineError: if the method cannot be used.
+    """
+    estimator = choose_normals(None).load() if METHODS[method].needs_normals else None
+    with closing(Reconstructor(model, method=method, normals=estimator)) as reconstructor:
+        fit_video(VideoSource(asset_path(CLIP)), reconstructor, model, max_frames=_WARM_UP_FRAMES)
+        start = time.perf_counter()
+        fitted = fit_video(VideoSource(asset_path(CLIP)), reconstructor, model, max_frames=n)
+        return fitted.n_frames / (time.perf_counter() - start)
 
 
 def optimiser_subjects(model: HeadModel, problems: list[str], stack: ExitStack) -> list[Subject]:
@@ -185,8 +203,9 @@ def _mediapipe(frames: list[Frame], stack: ExitStack) -> Subject:
 def _networks(methods: tuple[str, ...], problems: list[str]) -> list[Subject]:
     """Those of the methods, each once, on zeros."""
     paths = {network_path(METHODS[name], None) for name in methods} - {None}
+    normals = choose_normals(None).path
     if any(METHODS[name].needs_normals for name in methods):
-        paths.add(choose_normals(None).path)
+        paths.add(normals)
     subjects = []
     for path in sorted(filter(None, paths), key=lambda p: p.name, reverse=True):
         try:
@@ -194,15 +213,23 @@ def _networks(methods: tuple[str, ...], problems: list[str]) -> list[Subject]:
         except EngineError as error:
             problems.append(f"multiply-adds of {path.name}: {error}")
             cost = None
-        session = OnnxSession(path, threads=THREADS, provider="auto")
-        subjects.append(_network(path.stem, "network", session, "", cost))
+        threads = THREADS if path == normals else N2FNET_THREADS
+        session = OnnxSession(path, threads=threads, provider="auto")
+        subjects.append(_network(path.stem, "network", session, "", cost, threads))
     return subjects
 
 
-def _network(name: str, group: str, session: OnnxSession, note: str, cost: int | None) -> Subject:
+def _network(
+    name: str,
+    group: str,
+    session: OnnxSession,
+    note: str,
+    cost: int | None,
+    threads: int = THREADS,
+) -> Subject:
     zeros = {
         info.name: np.zeros([n or 1 for n in info.shape], info.dtype)
         for info in session.inputs.values()
     }
     run: Callable[[], dict[str, float]] = simple(lambda: session.run(zeros))
-    return Subject(name, group, f"ONNX Runtime, {session.provider}", THREADS, run, note, cost)
+    return Subject(name, group, f"ONNX Runtime, {session.provider}", threads, run, note, cost)

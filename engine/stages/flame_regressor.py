@@ -21,10 +21,13 @@ from engine.stages.refine_start import RefineStart
 from engine.stages.weak_perspective import CropPose, face_anchor, pose_in_view
 from engine.types import F32, Camera, FaceCrop, FlameParams, NormalMap
 
-__all__ = ["KIND", "FlameRegressor", "Regressed"]
+__all__ = ["KIND", "THREADS", "FlameRegressor", "Regressed"]
 
 KIND: Final = "n2fnet parameter network"
 """What the files of this stage call themselves."""
+
+THREADS: Final = 1
+"""A network this small is done before a second thread has woken up."""
 
 _GROUPS = ("shape", "expr", "jaw", "eyelids", "neck", "rotation", "camera")
 _INPUTS = {"head", "view", "mask", "confidence", "image"}
@@ -68,7 +71,7 @@ class FlameRegressor:
         weights: Path,
         model: HeadModel,
         *,
-        threads: int = 2,
+        threads: int = THREADS,
         provider: str = "auto",
         may_fall_back: bool = False,
     ) -> None:

@@ -111,3 +111,22 @@ def test_the_report_says_by_how_much_and_how_far_from_the_limit():
     # 400 million at 40 thousand million a second: 10 ms, a sixth of what it takes.
     assert network[-3:] == ["400", "10.00", "6.0"]
     assert [row[-1] for row in ratios] == ["1.50", "0.50"]
+
+
+def test_throughput_is_told_beside_the_latency_and_what_it_is():
+    timings = [Timing("n2fnet-refined: whole", "pipeline", "ONNX Runtime, cpu", 2, ms=[40.0])]
+    machine = {"processor": "P", "cores": 2, "load": 0.5}
+    result = SpeedResult(timings, 40e9, [], {}, machine, frames_per_s=47.25)
+    texts = [block.text for block in speed_blocks(result) if hasattr(block, "text")]
+    (told,) = [text for text in texts if "n2f fit" in text]
+    assert "47.2 frames/s" in told
+    assert "25.0 frames/s" in told  # one over 40 ms
+    assert "drawing and writing not" in told
+    assert result.to_dict()["fit_frames_per_s"] == 47.25
+
+
+def test_without_a_throughput_nothing_is_told_of_it():
+    result = SpeedResult([], 40e9, [], {}, {"processor": "P", "cores": 2, "load": None})
+    texts = [block.text for block in speed_blocks(result) if hasattr(block, "text")]
+    assert not any("n2f fit" in text for text in texts)
+    assert result.to_dict()["fit_frames_per_s"] is None
