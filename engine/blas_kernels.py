@@ -6,8 +6,9 @@ kernels of 2004's Prescott, a quarter as fast, whatever the processor can do.
 
 import os
 from collections.abc import MutableMapping
-from pathlib import Path
 from typing import Final
+
+from engine.processor import first_processor
 
 __all__ = ["CORE_TYPE", "kernels_for", "name_kernels"]
 
@@ -25,7 +26,7 @@ def name_kernels(environment: MutableMapping[str, str] = os.environ) -> None:
     """
     if CORE_TYPE in environment:
         return
-    kernels = kernels_for(_first_processor(Path("/proc/cpuinfo")))
+    kernels = kernels_for(first_processor())
     if kernels is not None:
         environment[CORE_TYPE] = kernels
 
@@ -38,18 +39,3 @@ def kernels_for(processor: dict[str, str]) -> str | None:
     if flags >= _AVX512 | _AVX2:
         return "SKYLAKEX"
     return "HASWELL" if flags >= _AVX2 else None
-
-
-def _first_processor(listing: Path) -> dict[str, str]:
-    """The first entry of /proc/cpuinfo; empty where there is none."""
-    entries: dict[str, str] = {}
-    try:
-        with listing.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                name, colon, value = line.partition(":")
-                if not colon:  # an empty line ends the entry
-                    break
-                entries[name.strip()] = value.strip()
-    except OSError:
-        return {}
-    return entries

@@ -7,14 +7,18 @@ from pathlib import Path
 from engine.errors import AssetError
 from engine.io.assets import asset_path, load_manifest, sha256_of
 from engine.io.readable import probing
+from engine.processor import first_processor, multiplies_bytes
 from engine.stages.normal_estimator import NormalEstimator
+from engine.stages.onnx_session import available_providers
 
-__all__ = ["WEIGHTS", "NormalChoice", "choose_normals"]
+__all__ = ["WEIGHTS", "WEIGHTS_INT8", "NormalChoice", "choose_normals"]
 
 logger = logging.getLogger(__name__)
 
 WEIGHTS = "normals.onnx"
 """The network that is shipped, among the assets."""
+WEIGHTS_INT8 = "normals_int8.onnx"
+"""The same with convolutions in 8 bits; where it is shipped, processors made for it take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,10 @@ def choose_normals(asked: str | None) -> NormalChoice:
     if asked == "none":
         return NormalChoice(None, "switched off with --normals none")
     if asked is None:
-        if WEIGHTS in {asset.file for asset in load_manifest()}:
+        shipped = {asset.file for asset in load_manifest()}
+        if WEIGHTS_INT8 in shipped and _is_quicker_in_bytes():
+            return NormalChoice(asset_path(WEIGHTS_INT8))
+        if WEIGHTS in shipped:
             return NormalChoice(asset_path(WEIGHTS))
         return NormalChoice(None, "none is shipped; choose one with --normals FILE")
     path = Path(asked)
@@ -61,3 +68,8 @@ def choose_normals(asked: str | None) -> NormalChoice:
     if missing:
         raise AssetError(f"normal network {path} does not exist; check --normals")
     return NormalChoice(path)
+
+
+def _is_quicker_in_bytes() -> bool:
+    """Whether networks run on a processor that multiplies bytes, and on no graphics card."""
+    return multiplies_bytes(first_processor()) and set(available_providers()) <= {"auto", "cpu"}

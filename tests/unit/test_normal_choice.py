@@ -51,3 +51,34 @@ def test_a_listed_network_is_checked_against_its_hash(
     net.write_bytes(net.read_bytes()[::-1])
     with pytest.raises(AssetError, match="not the file that the manifest records"):
         choose_normals(None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "providers", "file"),
+    [
+        ("avx2 avx512_vnni", ("auto", "cpu"), "normals_int8.onnx"),
+        ("avx2", ("auto", "cpu"), "normals.onnx"),
+        ("avx2 avx512_vnni", ("auto", "cpu", "cuda"), "normals.onnx"),
+    ],
+)
+def test_bytes_are_for_processors_that_multiply_them(
+    flags: str, providers: tuple[str, ...], file: str, tmp_path: Path, monkeypatch
+) -> None:
+    net = save_normal_net(tmp_path / "normals.onnx")
+    (tmp_path / "normals_int8.onnx").write_bytes(net.read_bytes())
+    (tmp_path / "manifest.toml").write_text(
+        "".join(
+            f'[[asset]]\nfile = "{name}"\nsha256 = "{sha256_of(net)}"\n'
+            f'size = {net.stat().st_size}\nlicence = "CC0-1.0"\nsource = "test"\n'
+            'command = "make"\n'
+            for name in ("normals.onnx", "normals_int8.onnx")
+        )
+    )
+    monkeypatch.setenv("N2F_ASSETS", str(tmp_path))
+    monkeypatch.setattr("engine.normal_choice.first_processor", lambda: {"flags": flags})
+    monkeypatch.setattr(
+        "engine.normal_choice.available_providers", lambda: dict.fromkeys(providers, "")
+    )
+    chosen = choose_normals(None).path
+    assert chosen is not None
+    assert chosen.name == file
