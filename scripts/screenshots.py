@@ -126,13 +126,14 @@ class Tour:
         shown = window.stage.wipe.n_painted
 
         def is_ready() -> bool:
-            """After some frames, as the first fit of a method takes longer; the film is paused."""
-            if window.stage.in_comparison and window.stage.wipe.n_painted >= shown + _COMPARED:
-                return True
-            window.scrub.go(0.0)
-            return False
+            """After some frames, as the first fit of a method takes longer."""
+            if window.stage.wipe.n_painted < shown + _COMPARED:
+                return False
+            window.pause_action.setChecked(True)
+            return True
 
         self._is_ready = is_ready
+        window.pause_action.setChecked(False)
 
     def _methods(self) -> QWidget:
         button = self.session.window.method_button
