@@ -18,6 +18,7 @@ from engine.errors import ProviderError
 __all__ = ["fold_norms", "strip_traces", "write_graph"]
 
 _OPSET = 18
+_OURS = "contract_"
 
 
 def write_graph(
@@ -45,13 +46,13 @@ def write_graph(
             path,
             dynamo=True,
             opset_version=_OPSET,
-            input_names=list(inputs),
-            output_names=[f"contract_{name}" for name in outputs],
+            input_names=[f"{_OURS}{name}" for name in inputs],
+            output_names=[f"{_OURS}{name}" for name in outputs],
             external_data=False,
             verbose=False,
         )
     model = onnx.load(path)
-    _rename_outputs(model.graph, outputs)
+    _give_names(model.graph, (*inputs, *outputs))
     strip_traces(model)
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
@@ -65,18 +66,18 @@ def strip_traces(model: Any) -> None:  # noqa: ANN401
         node.doc_string = ""
 
 
-def _rename_outputs(graph: Any, outputs: tuple[str, ...]) -> None:  # noqa: ANN401
-    """Give outputs their names; the exporter calls values inside the same as well."""
+def _give_names(graph: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401
+    """Give inputs and outputs their names; the exporter calls values inside the same as well."""
 
     def renamed(name: str) -> str:
-        if name.startswith("contract_"):
-            return name.removeprefix("contract_")
-        return f"inner_{name}" if name in outputs else name
+        if name.startswith(_OURS):
+            return name.removeprefix(_OURS)
+        return f"inner_{name}" if name in names else name
 
     for node in graph.node:
         node.input[:] = [renamed(name) for name in node.input]
         node.output[:] = [renamed(name) for name in node.output]
-    for value in (*graph.output, *graph.value_info, *graph.initializer):
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
         value.name = renamed(value.name)
 
 

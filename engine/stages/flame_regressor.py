@@ -147,7 +147,8 @@ def _normal_feeds(
         if values is None:
             raise AssetError(
                 f"the normal network gives no normals in the {name} frame, which N2FNet needs; "
-                "choose another one with --normals, or --method landmarks"
+                "choose another one with --normals, or --method "
+                + ("two-stage" if name == "view" else "landmarks")
             )
         if name == "view":
             turn = view_from_crop(camera, normals.crop_from_frame, len(values))
