@@ -50,13 +50,15 @@ METHODS: Final = {
         Method("n2fnet-refined", "n2fnet.onnx", needs_normals=True, refined=True),
         Method("n2fnet", "n2fnet.onnx", needs_normals=True),
         Method("n2fnet-noseg", "n2fnet_noseg.onnx", needs_normals=True),
+        Method("two-stage", "n2fnet_two_stage.onnx", needs_normals=True),
+        Method("baseline", "n2fnet_baseline.onnx", needs_normals=True),
         Method("rgb", "n2fnet_rgb.onnx"),
         Method("landmarks-refined", needs_normals=True, refined=True),
         Method("landmarks"),
         Method("pixel3dmm", needs_normals=True, optimised=True),
     )
 }
-"""By name."""
+"""By name. Two-stage and baseline are N2FNet before its fine-tuning, and in one stage."""
 
 DEFAULT: Final = "n2fnet-refined"
 

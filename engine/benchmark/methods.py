@@ -34,8 +34,8 @@ OWN_WEIGHTS: Final = ("n2fnet", "n2fnet-refined")
 """Methods that --n2fnet is for."""
 
 DEFAULT_METHODS: Final = (
-    "mediapipe", "landmarks", "rgb", "n2fnet-noseg", "n2fnet", "landmarks-refined",
-    "n2fnet-refined",
+    "mediapipe", "landmarks", "rgb", "n2fnet-noseg", "baseline", "two-stage", "n2fnet",
+    "landmarks-refined", "n2fnet-refined",
 )  # fmt: skip
 
 
