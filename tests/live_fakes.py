@@ -64,8 +64,12 @@ def triangle_head(frame: Frame, face_id: int = 0, quality: float = 1.0) -> Recon
     )
 
 
+_LIVE_PERIOD_S = 0.001
+
+
 class FakeSource:
-    """Frames one by one; may fail at one, and may be live."""
+    """Frames one by one; may fail at one. A live one makes its reader wait, as cameras do: without
+    that a hundred thousand frames are gone before a window has painted the third."""
 
     def __init__(
         self, n_frames: int, *, is_live: bool = False, fails_at: int | None = None
@@ -83,6 +87,8 @@ class FakeSource:
         if self._index == self._n:
             return None
         self._index += 1
+        if self.is_live:
+            threading.Event().wait(_LIVE_PERIOD_S)
         # A live picture never stays quite the same: one that does is told to be frozen.
         grey = 128 + (self._index % 2 if self.is_live else 0)
         return grey_frame(self._index - 1, grey, t_ns=self._index * 1_000_000)
