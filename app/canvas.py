@@ -17,12 +17,12 @@ from app.qt_gl import card_draws
 from app.surfaces import GlSurface, ImageSurface
 from app.theme import CANVAS_RGB
 from engine.render.context import describe, draws_in_software
-from engine.render.overlay import DEFAULT_OPACITY
+from engine.render.overlay import DEFAULT_OPACITY, OverlayStyle, draw_overlay, overlaid
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
-from engine.types import U8
+from engine.types import U8, Reconstruction
 
-__all__ = ["Canvas", "MakeRenderer", "Place", "letterbox"]
+__all__ = ["Canvas", "MakeRenderer", "Place", "heads_over", "letterbox"]
 
 MakeRenderer = Callable[[moderngl.Context], MeshRenderer]
 Place = tuple[int, int, int, int]
@@ -38,6 +38,21 @@ def letterbox(canvas: tuple[int, int], picture: tuple[int, int]) -> Place:
     scale = min(canvas[0] / picture[0], canvas[1] / picture[1])
     width, height = max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
     return (canvas[0] - width) // 2, (canvas[1] - height) // 2, width, height
+
+
+def heads_over(
+    renderer: MeshRenderer,
+    image: U8,
+    faces: Sequence[Reconstruction],
+    style: OverlayStyle,
+    *,
+    in_memory: bool,
+) -> U8 | None:
+    """Draw heads over a frame (H, W, 3) RGB; what `Canvas._draw` returns."""
+    if in_memory:
+        return overlaid(renderer, image, faces, style)
+    draw_overlay(renderer, image, faces, style)
+    return None
 
 
 class Canvas(QWidget):

@@ -1,12 +1,12 @@
 """The picture of the window: the frame of a view with its heads over it, or the head alone."""
 
 from app.avatar import TRANSPARENT, Avatar
-from app.canvas import Canvas, MakeRenderer
+from app.canvas import Canvas, MakeRenderer, heads_over
 from app.orbit import Orbit
 from app.qt import QColor, QMouseEvent, QPointF, Qt, QWheelEvent, QWidget
 from app.view import View
 from engine.recording.shot import Look, Stand
-from engine.render.overlay import draw_overlay, overlaid
+from engine.render.overlay import OverlayStyle
 from engine.render.renderer import MeshRenderer
 from engine.types import U8
 
@@ -147,13 +147,6 @@ class OverlayWidget(Canvas):
             self._avatar.draw(*args, for_screen=True)
             return renderer.read() if in_memory else None
         fades = [trust_fade(face.quality) for face in view.faces] if self.fades_by_trust else None
-        how = {
-            "mode": self.mode,
-            "opacity": self.opacity,
-            "fades": fades,
-            "largest": size if self._in_software else None,
-        }
-        if in_memory:
-            return overlaid(renderer, view.frame.image, view.faces, **how)
-        draw_overlay(renderer, view.frame.image, view.faces, **how)
-        return None
+        largest = size if self._in_software else None
+        style = OverlayStyle(self.mode, self.opacity, fades, largest)
+        return heads_over(renderer, view.frame.image, view.faces, style, in_memory=in_memory)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import moderngl
 import numpy as np
 
-from app.canvas import Canvas, MakeRenderer, letterbox
+from app.canvas import Canvas, MakeRenderer, heads_over, letterbox
 from app.qt import QMouseEvent, Qt, QWidget, pyqtSignal
 from app.qt_screen import size_px
-from engine.render.overlay import draw_overlay, overlaid
+from engine.render.overlay import OverlayStyle
 from engine.render.renderer import MeshRenderer
 from engine.types import F32, U8, Reconstruction
 
@@ -105,17 +105,14 @@ class WipeWidget(Canvas):
         if self._shown is None:
             return None
         side = self._sides[which]
-        how = {
-            "mode": self.mode,
-            "opacity": self.opacity if side.colours is None else _NUMBERS_OPACITY,
-            "colours": side.colours,
-            "fades": side.fades,
-            "largest": self._half(size) if self._in_software else None,
-        }
-        if in_memory:
-            return overlaid(renderer, self._shown, side.faces, **how)
-        draw_overlay(renderer, self._shown, side.faces, **how)
-        return None
+        style = OverlayStyle(
+            self.mode,
+            self.opacity if side.colours is None else _NUMBERS_OPACITY,
+            side.fades,
+            self._half(size) if self._in_software else None,
+            side.colours,
+        )
+        return heads_over(renderer, self._shown, side.faces, style, in_memory=in_memory)
 
     def _half(self, size: tuple[int, int]) -> tuple[int, int]:
         """Of the canvas, what one side has for itself."""

@@ -10,7 +10,7 @@ from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead, surface_points
 from engine.frames import camera_from_focal, crop_camera, project
 from engine.render.renderer import MeshRenderer
-from engine.types import F32, F64, Camera, FlameParams, NormalMap
+from engine.types import F32, F64, Camera, FaceCrop, FlameParams, NormalMap
 
 CAMERA = camera_from_focal(900.0, 1280, 720)
 
@@ -23,6 +23,12 @@ class Face:
     normals: NormalMap
     landmarks: F32  # (478, 2) frame px, exact
     camera: Camera = CAMERA
+
+
+def crop_of(face: Face) -> FaceCrop:
+    """Its crop, without a picture: for what looks at maps and landmarks alone."""
+    image = np.zeros((1, 1, 3), np.uint8)
+    return FaceCrop(image, face.normals.crop_from_frame, face.landmarks, 1.0)
 
 
 def random_params(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.options import (
+    METHODS_SAID,
     InitOption,
     ItersOption,
     ModelOption,
@@ -33,9 +34,8 @@ def compare(
         str | None,
         typer.Option(
             metavar="LEFT,RIGHT",
-            help="Two of pixel3dmm (offline), n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
-            "landmarks-refined, landmarks; or, with --checkpoint, deca, emoca, smirk, sheap, mica, "
-            "pixel3dmm-net. Default: pixel3dmm,n2fnet-refined.",
+            help=f"Two of pixel3dmm (offline), {METHODS_SAID}; or, with --checkpoint, deca, emoca, "
+            "smirk, sheap, mica, pixel3dmm-net. Default: pixel3dmm,n2fnet-refined.",
         ),
     ] = None,
     out: Annotated[

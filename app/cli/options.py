@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "METHODS_SAID",
     "InitOption",
     "ItersOption",
     "JointOption",
@@ -36,22 +37,25 @@ NormalsOption = Annotated[
     ),
 ]
 
+METHODS_SAID = (
+    "n2fnet-refined, n2fnet, n2fnet-noseg, two-stage, baseline, rgb, landmarks-refined, landmarks"
+)
+"""Said here, as looking them up would import the engine for --help."""
+
 MethodOption = Annotated[
     str | None,
     typer.Option(
-        help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
-        "landmarks-refined, landmarks, or, not live, pixel3dmm. Default: n2fnet-refined where it "
-        "can be used.",
+        help=f"How the head is fitted: {METHODS_SAID}, or, not live, pixel3dmm. Default: "
+        "n2fnet-refined where it can be used.",
     ),
 ]
 
 MethodOrPeerOption = Annotated[
     str | None,
     typer.Option(
-        help="How the head is fitted: n2fnet-refined, n2fnet, n2fnet-noseg, rgb, "
-        "landmarks-refined or landmarks; or by a peer with a checkpoint of yours: deca, emoca, "
-        "smirk, sheap, mica or pixel3dmm-net (Pixel3DMM's network in the place of ours). "
-        "Default: n2fnet-refined where it can be used.",
+        help=f"How the head is fitted: {METHODS_SAID}; or by a peer with a checkpoint of yours: "
+        "deca, emoca, smirk, sheap, mica or pixel3dmm-net (Pixel3DMM's network in the place of "
+        "ours). Default: n2fnet-refined where it can be used.",
     ),
 ]
 

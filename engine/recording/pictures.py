@@ -7,7 +7,7 @@ from engine.flame.model import HeadModel
 from engine.recording.shot import Content, Look, Shot
 from engine.render.closing import Closing
 from engine.render.context import headless_context
-from engine.render.overlay import head_renderer, overlaid
+from engine.render.overlay import OverlayStyle, head_renderer, overlaid
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, PhotoSource, RenderMode
 from engine.types import U8, Reconstruction
@@ -41,15 +41,9 @@ class ShotPainter(Closing):
         if content is Content.VIDEO:
             return _turned(image, look)
         if content is Content.OVERLAY:
-            drawn = overlaid(
-                self._renderer,
-                image,
-                shot.faces,
-                mode=look.mode,
-                opacity=look.opacity,
-                fades=[look.fade(face.quality) for face in shot.faces],
-            )
-            return _turned(drawn, look)
+            fades = [look.fade(face.quality) for face in shot.faces]
+            style = OverlayStyle(look.mode, look.opacity, fades)
+            return _turned(overlaid(self._renderer, image, shot.faces, style), look)
         alone = _turned(self._avatar(shot, image, look), look)
         return alone if content is Content.AVATAR else np.hstack([_turned(image, look), alone])
 

@@ -1,6 +1,7 @@
 """Heads over the frame that they were fitted to: for the window, pictures and videos alike."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import moderngl
@@ -16,7 +17,14 @@ from engine.render.prediction import PredictionMode, paint_predictions
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import F32, F64, U8, Camera, Reconstruction
 
-__all__ = ["DEFAULT_OPACITY", "OverlayPainter", "draw_overlay", "head_renderer", "overlaid"]
+__all__ = [
+    "DEFAULT_OPACITY",
+    "OverlayPainter",
+    "OverlayStyle",
+    "draw_overlay",
+    "head_renderer",
+    "overlaid",
+]
 
 DEFAULT_OPACITY = 0.85
 MAX_SIDE_PX = 4096
@@ -41,30 +49,36 @@ def head_renderer(ctx: moderngl.Context, model: HeadModel, *, live: bool = False
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OverlayStyle:
+    """How heads are drawn over a frame."""
+
+    mode: RenderMode | PredictionMode  # of heads, or which of a network's maps instead of them
+    opacity: float  # 0..1 of the heads or maps
+    fades: Sequence[float] | None = None
+    """0..1 for each face, that its head's opacity is multiplied by; None: 1."""
+    largest: tuple[int, int] | None = None
+    """Width, height px that the picture is wanted at; larger frames are drawn so."""
+    colours: F32 | None = None
+    """(V, 3) sRGB-encoded 0..1: heads are drawn in these, whichever RenderMode mode is, and do not
+    fade."""
+
+    def opacity_of(self, face: int) -> float:
+        """0..1 of a face's head, by its place among the faces."""
+        fades = self.fades if self.colours is None else None
+        return self.opacity if fades is None else self.opacity * fades[face]
+
+
 def draw_overlay(
-    renderer: MeshRenderer,
-    image: U8,
-    faces: Sequence[Reconstruction],
-    *,
-    mode: RenderMode | PredictionMode,
-    opacity: float,
-    fades: Sequence[float] | None = None,
-    largest: tuple[int, int] | None = None,
-    colours: F32 | None = None,
+    renderer: MeshRenderer, image: U8, faces: Sequence[Reconstruction], style: OverlayStyle
 ) -> None:
     """Draw a frame and the heads fitted to it into the renderer's framebuffer.
 
     Args:
         image: (H, W, 3) RGB; drawn smaller where a side is over MAX_SIDE_PX.
         faces: fitted to this image, in the order of drawing.
-        mode: how heads are drawn, or which of a network's maps instead of them.
-        opacity: 0..1 of the heads or maps.
-        fades: 0..1 for each face, that its head's opacity is multiplied by; None: 1.
-        largest: width, height px that the picture is wanted at; larger frames are drawn so.
-        colours: (V, 3) sRGB-encoded 0..1: heads are drawn in these, whichever RenderMode
-            mode is.
     """
-    image, faces, mode, drawn_from_frame = _prepared(renderer, image, faces, mode, opacity, largest)
+    image, faces, mode, drawn_from_frame = _prepared(renderer, image, faces, style)
     if not faces:
         camera = default_camera(image.shape[1], image.shape[0])
         # Landmarks mode without landmarks: the frame alone.
@@ -80,35 +94,30 @@ def draw_overlay(
         camera = Camera(drawn_from_frame @ face.camera.K, image.shape[1], image.shape[0])
         placed = (camera, face.vertices, face.params.R, face.params.t)
         under = image if i == 0 else renderer.read()
-        if colours is not None:
-            renderer.draw_coloured(*placed, colours=colours, background=under, opacity=opacity)
+        opacity = style.opacity_of(i)
+        if style.colours is not None:
+            renderer.draw_coloured(
+                *placed, colours=style.colours, background=under, opacity=opacity
+            )
             continue
         renderer.draw(
             *placed,
             mode=mode,
             background=under,
-            opacity=opacity if fades is None else opacity * fades[i],
+            opacity=opacity,
             landmarks_px=_moved(face.landmarks68_px, drawn_from_frame),
         )
 
 
 def overlaid(
-    renderer: MeshRenderer,
-    image: U8,
-    faces: Sequence[Reconstruction],
-    *,
-    mode: RenderMode | PredictionMode,
-    opacity: float,
-    fades: Sequence[float] | None = None,
-    largest: tuple[int, int] | None = None,
-    colours: F32 | None = None,
+    renderer: MeshRenderer, image: U8, faces: Sequence[Reconstruction], style: OverlayStyle
 ) -> U8:
     """(H, W, 3) RGB: what `draw_overlay` draws, put together in memory; args as there.
 
     Without faces it may be the image itself, which nobody may write into then.
     """
     given = image
-    image, faces, mode, drawn_from_frame = _prepared(renderer, image, faces, mode, opacity, largest)
+    image, faces, mode, drawn_from_frame = _prepared(renderer, image, faces, style)
     if faces and image is given:
         image = image.copy()
     for i, face in enumerate(faces):
@@ -119,32 +128,28 @@ def overlaid(
             face.params.R,
             face.params.t,
             mode=mode,
-            opacity=opacity if fades is None or colours is not None else opacity * fades[i],
+            opacity=style.opacity_of(i),
             landmarks_px=_moved(face.landmarks68_px, drawn_from_frame),
-            colours=colours,
+            colours=style.colours,
         )
     return image
 
 
 def _prepared(
-    renderer: MeshRenderer,
-    image: U8,
-    faces: Sequence[Reconstruction],
-    mode: RenderMode | PredictionMode,
-    opacity: float,
-    largest: tuple[int, int] | None,
+    renderer: MeshRenderer, image: U8, faces: Sequence[Reconstruction], style: OverlayStyle
 ) -> tuple[U8, Sequence[Reconstruction], RenderMode, F64]:
     """The image as large as it is drawn and with a network's maps, where they are to be seen; what
     is still to be drawn over it and how; (3, 3) its pixels from the frame's."""
+    mode = style.mode
     if mode is PredictionMode.ERROR:
-        image, faces = paint_normal_errors(renderer, image, faces, opacity), ()
+        image, faces = paint_normal_errors(renderer, image, faces, style.opacity), ()
         mode = RenderMode.LANDMARKS
     elif isinstance(mode, PredictionMode):
         maps = [face.normals for face in faces if face.normals is not None]
-        image, faces = paint_predictions(image, maps, mode, opacity), ()
+        image, faces = paint_predictions(image, maps, mode, style.opacity), ()
         mode = RenderMode.LANDMARKS
     height, width = image.shape[:2]
-    bounds = largest or (MAX_SIDE_PX, MAX_SIDE_PX)
+    bounds = style.largest or (MAX_SIDE_PX, MAX_SIDE_PX)
     scale = min(1.0, MAX_SIDE_PX / max(height, width), bounds[0] / width, bounds[1] / height)
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -184,8 +189,9 @@ class OverlayPainter(Closing):
         opacity: float = DEFAULT_OPACITY,
         colours: F32 | None = None,
     ) -> U8:
-        """(H, W, 3) RGB: the image with the heads over it; args as for `draw_overlay`."""
-        draw_overlay(self._renderer, image, faces, mode=mode, opacity=opacity, colours=colours)
+        """(H, W, 3) RGB: the image with the heads over it; args as of `OverlayStyle`."""
+        style = OverlayStyle(mode, opacity, colours=colours)
+        draw_overlay(self._renderer, image, faces, style)
         return self._renderer.read()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Draws a synthetic scene: light, head normals, parsing and depth in one pass."""
+"""Draws a synthetic scene: light, head normals, parsing and depth, all at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

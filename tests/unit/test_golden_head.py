@@ -15,8 +15,7 @@ from engine.stages.landmark_placer import LandmarkPlacer
 from engine.stages.normal_energy import NormalConfig
 from engine.stages.normal_surface import NormalSurface
 from engine.stages.refiner import RefineConfig, Refiner
-from engine.types import FaceCrop
-from tests.rendered_faces import Face, random_params, rendered_face, turn_between_deg
+from tests.rendered_faces import crop_of, random_params, rendered_face, turn_between_deg
 
 pytestmark = [pytest.mark.assets, pytest.mark.gl, pytest.mark.slow]
 
@@ -27,11 +26,6 @@ EXACT = RefineConfig(
     normals=NormalConfig(head_noise_deg=2, view_noise_deg=2, common_deg=0.2, slope_deg=0.2),
     landmarks=FitConfig(noise_scale=1.0),
 )
-
-
-def crop_of(face: Face) -> FaceCrop:
-    image = np.zeros((128, 128, 3), np.uint8)  # N2FNet looks at normals only
-    return FaceCrop(image, face.normals.crop_from_frame, face.landmarks, 1.0)
 
 
 def test_a_head_comes_back_from_its_true_normals(openhead: HeadModel):

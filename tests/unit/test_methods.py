@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.options import METHODS_SAID
 from engine import methods
 from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
@@ -109,3 +110,8 @@ def test_networks_are_loaded_once(openhead: HeadModel, tmp_path: Path, monkeypat
     for name in ("n2fnet", "n2fnet-refined", "landmarks", "n2fnet"):
         followers.load(method_named(name))
     assert [given[0].network for given in loaded] == ["n2fnet.onnx", None]
+
+
+def test_help_names_every_method():
+    ours = {name for name, method in METHODS.items() if not method.optimised}
+    assert set(METHODS_SAID.split(", ")) == ours

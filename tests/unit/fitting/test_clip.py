@@ -17,8 +17,8 @@ from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.render.context import headless_context
 from engine.render.renderer import MeshRenderer
-from engine.types import FaceCrop, FlameParams
-from tests.rendered_faces import Face, random_params, rendered_face, with_noise
+from engine.types import FlameParams
+from tests.rendered_faces import Face, crop_of, random_params, rendered_face, with_noise
 
 QUICK = FitSettings(
     optimizer="gn", gn_steps=8, global_gn_steps=4, global_iters=60, batch_size=4, refresh_every=10,
@@ -67,11 +67,6 @@ def quick(openhead: HeadModel) -> Iterator[Optimiser]:
     optimiser = Optimiser(openhead, QUICK)
     yield optimiser
     optimiser.close()
-
-
-def crop_of(face: Face) -> FaceCrop:
-    image = np.zeros((1, 1, 3), np.uint8)
-    return FaceCrop(image, face.normals.crop_from_frame, face.landmarks, 1.0)
 
 
 @pytest.fixture(scope="module")

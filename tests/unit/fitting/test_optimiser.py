@@ -19,8 +19,7 @@ from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.render.context import headless_context
 from engine.render.renderer import MeshRenderer
-from engine.types import FaceCrop
-from tests.rendered_faces import Face, random_params, rendered_face, turn_between_deg
+from tests.rendered_faces import Face, crop_of, random_params, rendered_face, turn_between_deg
 
 pytestmark = [pytest.mark.assets, pytest.mark.gl, pytest.mark.slow]
 
@@ -47,11 +46,6 @@ def quick(openhead: HeadModel) -> Iterator[Optimiser]:
     optimiser = Optimiser(openhead, QUICK)
     yield optimiser
     optimiser.close()
-
-
-def crop_of(face: Face) -> FaceCrop:
-    image = np.zeros((128, 128, 3), np.uint8)
-    return FaceCrop(image, face.normals.crop_from_frame, face.landmarks, 1.0)
 
 
 def test_true_normals_bring_the_head_back(openhead: HeadModel, faces: list[Face]) -> None:

@@ -26,12 +26,12 @@ from engine.render.context import headless_context
 from engine.render.renderer import MeshRenderer
 from engine.stages.mediapipe_points import IRISES
 from engine.synth.sample import PARSING
-from engine.types import F32, I32, FaceCrop, FlameParams, NormalMap
-from tests.rendered_faces import Face, random_params, rendered_face
+from engine.types import F32, I32, FlameParams, NormalMap
+from tests.rendered_faces import Face, crop_of, random_params, rendered_face
 
 QUICK = FitSettings(optimizer="gn", w_shape_general=0.02, w_exp=0.02)
 STEP = 1e-6  # no pixel begins or ends to count
-NOISE_PX = 3.0
+NOISE_PX = 6.0
 """Of MediaPipe's points off the eyes, in the frame, where a face is some 250 px wide."""
 
 
@@ -81,11 +81,6 @@ def optimiser(openhead: HeadModel, vertex_uv: F32) -> Iterator[Optimiser]:
     made.close()
 
 
-def crop_of(face: Face) -> FaceCrop:
-    image = np.zeros((256, 256, 3), np.uint8)
-    return FaceCrop(image, face.normals.crop_from_frame, face.landmarks, 1.0)
-
-
 def miss_mm(model: HeadModel, found: FlameParams, face: Face, vertices: I32) -> float:
     """Mean distance of vertices along the picture, mm: depth and size are not seen."""
     head = PosedHead(model)
@@ -112,7 +107,7 @@ def test_the_map_places_what_normals_do_not_show(
     for region in ("ears", "face"):
         own = np.intersect1d(seen, openhead.regions[region])
         before, after = (miss_mm(openhead, f.params, face, own) for f in (alone, with_map))
-        assert after < 0.85 * before, region
+        assert after < 0.6 * before, region
         assert after < 0.5, region
 
 
