@@ -1,15 +1,18 @@
 """Put a trained normal network into assets/, with the figures of its evaluation.
 
 python scripts/release_normals.py NET.onnx --weights run/weights.npz --evaluation eval/summary.json
+    [--int8 NET_INT8.onnx]
 
-The evaluation must be of that very file (scripts/evaluate_normals.py). A network that is there
-already is replaced only by one that is better on the validation samples, or with --replace.
+The evaluation must be of those very files (scripts/evaluate_normals.py). A network that is there
+already is replaced only by one that is better on the validation samples, or with --replace. The one
+in 8 bits must be as good as the other, to a tenth of a degree.
 """
 
 import argparse
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -18,7 +21,8 @@ from engine.io.assets import load_manifest, sha256_of
 from engine.io.manifest_write import record_asset
 
 ASSETS = Path("assets")
-GRAPH, WEIGHTS = "normals.onnx", "normals_weights.npz"
+GRAPH, EIGHT_BITS, WEIGHTS = "normals.onnx", "normals_int8.onnx", "normals_weights.npz"
+_AS_GOOD_DEG = 0.1
 SOURCE = (
     "synthetic faces drawn by n2fnet from USC ICT Face Model Light (MIT), MakeHuman (CC0) and Poly "
     "Haven (CC0); topology of MediaPipe's face mesh (Apache-2.0)"
@@ -40,7 +44,12 @@ def main() -> int:
         known = {a.file: a for a in load_manifest(ASSETS)}
         if GRAPH in known and not options.replace:
             _check_better(known[GRAPH].figures, figures)
-        for file, name in ((options.graph, GRAPH), (options.weights, WEIGHTS)):
+        released = {GRAPH: (options.graph, figures), WEIGHTS: (options.weights, {})}
+        if options.int8 is not None:
+            its = _figures(options.evaluation, sha256_of(options.int8))
+            _check_as_good(its, figures)
+            released[EIGHT_BITS] = (options.int8, its)
+        for name, (file, found) in released.items():
             with replacing(ASSETS / name) as temporary:
                 shutil.copyfile(file, temporary)
             record_asset(
@@ -49,7 +58,7 @@ def main() -> int:
                 source=SOURCE,
                 command="see docs/training.md",
                 notice=NOTICE,
-                figures=figures if name == GRAPH else {},
+                figures=found,
             )
     except (EngineError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
@@ -63,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("graph", type=Path, help="the exported network")
     parser.add_argument("--weights", type=Path, required=True, help="what it was exported from")
     parser.add_argument("--evaluation", type=Path, required=True, help="summary.json")
+    parser.add_argument("--int8", type=Path, help="the same network in 8 bits")
     parser.add_argument("--replace", action="store_true", help="whatever the figures")
     return parser.parse_args()
 
@@ -76,7 +86,13 @@ def _figures(path: Path, graph_hash: str) -> dict[str, float]:
     raise ValueError(f"{path} is not an evaluation of this graph; run scripts/evaluate_normals.py")
 
 
-def _check_better(old: dict[str, float | int | str], new: dict[str, float]) -> None:
+def _check_as_good(eight_bits: dict[str, float], full: dict[str, float]) -> None:
+    for name in (name for name in KEPT if name.endswith("_deg")):
+        if eight_bits[name] > full[name] + _AS_GOOD_DEG:
+            raise ValueError(f"8 bits: {name} {eight_bits[name]}, in full {full[name]}")
+
+
+def _check_better(old: Mapping[str, float | int | str], new: dict[str, float]) -> None:
     names = ("head_mean_deg", "view_mean_deg")
     before, after = (sum(float(f[name]) for name in names) for f in (old, new))
     if after >= before:
