@@ -9,9 +9,9 @@ import numpy as np
 
 from engine.benchmark.error_painter import ErrorPainter, captioned, colour_bar
 from engine.benchmark.head_axes import axes_of, known_landmarks
-from engine.benchmark.predictors import Prediction, SampleSight
+from engine.benchmark.predictors import SampleSight
 from engine.benchmark.rows import Row
-from engine.benchmark.runner import SuiteRun, error_file
+from engine.benchmark.runner import SuiteRun, error_file, kept_face
 from engine.benchmark.types import PredictedFace, TruthMesh
 from engine.benchmark.work import BenchWorker
 from engine.errors import ScoreError
@@ -51,10 +51,11 @@ def case_sheet(
         if len(scored) < len(places) and name != "best":
             continue
         row = scored[place]
-        sight, found = worker.look(suite.name, index_of[row.sample], row.method)
+        kept = kept_face(path.parent.parent, suite.name, row.method, index_of[row.sample])
+        sight, face = worker.look(suite.name, index_of[row.sample], row.method, kept)
         text = f"{name}: {row.values[key]:.2f} {unit}, {row.sample}"
         errors = _errors(path.parent.parent, suite, row, index_of[row.sample])
-        lines.append(captioned(_panels(sight, found, errors, painter), text))
+        lines.append(captioned(_panels(sight, face, errors, painter), text))
     sheet = np.concatenate(lines)
     if painter is not None:
         sheet = np.concatenate([sheet, colour_bar(sheet.shape[1])])
@@ -101,10 +102,12 @@ def mean_error_sheet(
 
 
 def _panels(
-    sight: SampleSight, found: Prediction | None, errors: F32 | None, painter: ErrorPainter | None
+    sight: SampleSight,
+    face: PredictedFace | None,
+    errors: F32 | None,
+    painter: ErrorPainter | None,
 ) -> U8:
     """The photo with landmarks; where there is a true mesh, both meshes besides."""
-    face = found.face if found is not None else None
     panels = [_photo(sight, face)]
     mesh = sight.truth.mesh
     if painter is None or mesh is None:

@@ -25,10 +25,13 @@ from engine.peers.registry import PEERS, needs_checkpoint
 from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
 
-__all__ = ["BENCH_METHODS", "DEFAULT_METHODS", "MethodMaker", "MethodSetup"]
+__all__ = ["BENCH_METHODS", "DEFAULT_METHODS", "SLOW_METHODS", "MethodMaker", "MethodSetup"]
 
 _OPTIMISERS: Final[dict[str, Literal["adam", "gn"]]] = {"pixel3dmm": "adam", "pixel3dmm-gn": "gn"}
 """The published way, and Gauss-Newton on the same energy."""
+
+SLOW_METHODS: Final = frozenset({*_OPTIMISERS, "oracle"})
+"""Those that take seconds: nothing is warmed up for them, and their faces are kept for pictures."""
 
 OWN_WEIGHTS: Final = ("n2fnet", "n2fnet-refined")
 """Methods that --n2fnet is for."""

@@ -17,18 +17,28 @@ import numpy as np
 from engine.benchmark.machine import describe_machine, describe_program
 from engine.benchmark.methods import MethodMaker
 from engine.benchmark.rows import Row, RowFile
-from engine.benchmark.types import BenchSample, Suite
+from engine.benchmark.types import BenchSample, PredictedFace, Suite
 from engine.benchmark.work import SampleTask, Scored, WorkSettings, do_task, make_worker
 from engine.errors import EngineError, OutputError
 from engine.files import replacing
 from engine.synth.workers import Pool, WorkerPool, cpu_count
 
-__all__ = ["BenchRun", "BenchSettings", "Progress", "SuiteRun", "error_file", "run_bench"]
+__all__ = [
+    "BenchRun",
+    "BenchSettings",
+    "Progress",
+    "SuiteRun",
+    "error_file",
+    "kept_face",
+    "run_bench",
+]
 
 logger = logging.getLogger(__name__)
 
 _ORDER_SEED = 0
 """Of the order in which a limit takes samples: a larger one adds to a smaller one's."""
+
+_KEPT_OF_FACES = ("vertices", "faces", "landmarks68", "landmarks68_px", "R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,19 @@ def error_file(out: Path, suite: str, method: str, index: int) -> Path:
     return out / "errors" / suite / method / f"{index:06d}.npy"
 
 
+def kept_face(out: Path, suite: str, method: str, index: int) -> PredictedFace | None:
+    """The face of a method that takes seconds, as far as pictures need it; None: not kept."""
+    path = _face_file(out, suite, method, index)
+    if not path.exists():
+        return None
+    with np.load(path) as arrays:
+        return PredictedFace(regions={}, **arrays)
+
+
+def _face_file(out: Path, suite: str, method: str, index: int) -> Path:
+    return out / "faces" / suite / method / f"{index:06d}.npz"
+
+
 def _opened(settings: BenchSettings, name: str) -> SuiteRun:
     """What a suite has. One that cannot even be opened has a problem and no samples."""
     try:
@@ -193,6 +216,11 @@ def _keep(out: Path, task: SampleTask, scored: list[Scored], file: RowFile) -> N
         if one.errors_mm is not None:
             with replacing(error_file(out, task.suite, one.row.method, task.index)) as temporary:
                 np.save(temporary, one.errors_mm)
+        if one.face is not None:
+            arrays = {name: getattr(one.face, name) for name in _KEPT_OF_FACES}
+            path = _face_file(out, task.suite, one.row.method, task.index)
+            with replacing(path) as temporary:
+                np.savez(temporary, **{k: v for k, v in arrays.items() if v is not None})
     file.add(one.row for one in scored)
 
 

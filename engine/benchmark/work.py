@@ -11,11 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.benchmark.methods import MethodMaker, MethodSetup
+from engine.benchmark.methods import SLOW_METHODS, MethodMaker, MethodSetup
 from engine.benchmark.predictors import Prediction, Predictor, SampleSight
 from engine.benchmark.rows import Row, Status
 from engine.benchmark.scoring import Scorer
-from engine.benchmark.types import Alignment, BenchSample, Suite, SuiteSettings, Truth
+from engine.benchmark.types import (
+    Alignment,
+    BenchSample,
+    PredictedFace,
+    Suite,
+    SuiteSettings,
+    Truth,
+)
 from engine.errors import EngineError, ModelContractError
 from engine.flame.model import HeadModel
 from engine.types import F32
@@ -59,10 +66,11 @@ class SampleTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """A row, and each true vertex' error where there is one."""
+    """A row, each true vertex' error where there is one, and a face that is worth keeping."""
 
     row: Row
     errors_mm: F32 | None = None
+    face: PredictedFace | None = None  # of methods that take seconds
 
 
 def make_worker(settings: WorkSettings) -> "BenchWorker":
@@ -115,12 +123,20 @@ class BenchWorker:
         """What is known of a sample. Raises: EngineError."""
         return self._suite(suite)[1][index].truth()
 
-    def look(self, suite: str, index: int, method: str) -> tuple[SampleSight, Prediction | None]:
-        """A sample again, and what a method finds in it. Raises: EngineError."""
+    def look(
+        self, suite: str, index: int, method: str, kept: PredictedFace | None
+    ) -> tuple[SampleSight, PredictedFace | None]:
+        """A sample again, and the face that a method finds in it, if it was not kept.
+
+        Raises: EngineError.
+        """
         opened, samples = self._suite(suite)
         sample = samples[index]
         sight = SampleSight(sample.load(), sample.truth(), sample.box)
-        return sight, self.predictor(opened, method, sight).predict(sight)
+        if kept is not None:
+            return sight, kept
+        found = self.predictor(opened, method, sight).predict(sight)
+        return sight, None if found is None else found.face
 
     def _suite(self, name: str) -> tuple[Suite, Sequence[BenchSample]]:
         if name not in self._suites:
@@ -146,11 +162,12 @@ class BenchWorker:
         return self._measured(suite, sample, name, found, sight.truth, scorer, ms)
 
     def predictor(self, suite: Suite, name: str, sight: SampleSight) -> Predictor:
-        """Made when first needed, and warmed up: the first run takes longer."""
+        """Made when first needed, and warmed up: the first run takes some milliseconds longer."""
         key = (name, suite.neutral, sight.box is not None)
         if key not in self._predictors:
             made = self._maker.make(name, neutral=suite.neutral, boxed=sight.box is not None)
-            made.predict(sight)
+            if name not in SLOW_METHODS:
+                made.predict(sight)
             self._predictors[key] = made
         return self._predictors[key]
 
@@ -178,7 +195,8 @@ class BenchWorker:
             return Scored(replace(row, status="not-scored", message=str(error)))
         values = {key: value for key, value in score.values.items() if np.isfinite(value)}
         scored = replace(row, values=values, warnings="; ".join(score.warnings))
-        return Scored(scored, score.errors_mm)
+        face = found.face if name in SLOW_METHODS else None
+        return Scored(scored, score.errors_mm, face)
 
 
 def _row(

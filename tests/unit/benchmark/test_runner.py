@@ -8,8 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.benchmark import report
-from engine.benchmark.runner import BenchRun, BenchSettings, Progress, error_file, run_bench
+from engine.benchmark import report, runner, work
+from engine.benchmark.rows import RowFile
+from engine.benchmark.runner import (
+    BenchRun,
+    BenchSettings,
+    Progress,
+    error_file,
+    kept_face,
+    run_bench,
+)
 from engine.errors import EngineError, OutputError
 from tests.bench_fakes import OFF_PX, made_work
 
@@ -46,6 +54,29 @@ def test_the_truth_has_no_error(done: tuple[BenchSettings, BenchRun]):
     assert row.values["nme_interocular_percent"] == 0.0
     errors = np.load(error_file(done[0].out, "synthetic", "truth", 2))
     assert np.nanmax(errors) < 1e-6
+
+
+def test_faces_of_slow_methods_are_kept_for_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(work, "SLOW_METHODS", {"truth"})
+    worker = work.make_worker(made_work(4))
+    task = work.SampleTask("synthetic", 2, ("truth", "off"))
+    slow, quick = worker.run(task, lambda n: None)
+    assert slow.face is not None
+    assert quick.face is None
+    runner._keep(tmp_path, task, [slow, quick], RowFile(tmp_path / "rows.csv"))
+    kept = kept_face(tmp_path, "synthetic", "truth", 2)
+    assert kept is not None
+    np.testing.assert_array_equal(kept.vertices, slow.face.vertices)
+    assert kept_face(tmp_path, "synthetic", "off", 2) is None
+
+    def refuse(*args: object) -> None:
+        raise AssertionError("found once more")
+
+    monkeypatch.setattr(worker, "predictor", refuse)
+    assert worker.look("synthetic", 2, "truth", kept)[1] is kept
+    worker.close()
 
 
 def test_a_known_miss_has_its_nme(done: tuple[BenchSettings, BenchRun]):
