@@ -169,8 +169,8 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         # Idle threads that spin take the cores from the rest of the program.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Far tails of the spread-out points are too small for the processor to be quick with. The
-        # threads that run it, the caller's too, take such numbers for zero from then on.
+        # Its own threads take numbers too small for the processor to be quick with for zero; of
+        # callers only the one that loads a process' first network does. Ours make no such numbers.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         options.log_severity_level = 4
         try:

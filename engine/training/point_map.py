@@ -14,6 +14,7 @@ __all__ = ["PointMap", "mesh_normals"]
 
 _CODE = 12
 _SIGMA = 0.9  # grid cells: MediaPipe's points lie about one cell apart on a face in its crop
+_LEAST_EXPONENT = -30.0
 _FACING = 8.0  # how sharply points on the far side are left out
 
 
@@ -33,6 +34,11 @@ def mesh_normals(points: Tensor, triangles: Tensor, around: Tensor) -> Tensor:
     padded = torch.cat([cross, torch.zeros_like(cross[:, :1])], dim=1)
     total = padded[:, around].sum(dim=2)
     return total / (total.square().sum(-1, keepdim=True) + 1e-16).sqrt()
+
+
+def _exponent(distance: Tensor) -> Tensor:
+    """Of a Gaussian, cut off where products of two would be denormal: CPUs take long for these."""
+    return (-0.5 * distance.square()).clamp_min(_LEAST_EXPONENT)
 
 
 class PointMap(nn.Module):
@@ -77,7 +83,7 @@ class PointMap(nn.Module):
         """(B, 478, G) each: the share that a point gives every column and row."""
         scale = self.grid / _SIGMA
         x, y = ((points[..., k, None] - self.cells) * scale for k in range(2))
-        return torch.exp(-0.5 * x.square()), torch.exp(-0.5 * y.square())
+        return torch.exp(_exponent(x)), torch.exp(_exponent(y))
 
     def _spread(self, gx: Tensor, gy: Tensor, carried: Tensor | None) -> Tensor:
         """(B, C, G, G) sums over the points; without values, of the points alone."""

@@ -47,6 +47,14 @@ def test_the_map_of_points_shows_normals_where_the_points_are():
     assert float(spread[-3, 0, 0]) < 1e-9  # no density in a corner
 
 
+def test_spreading_points_makes_no_numbers_that_processors_are_slow_with():
+    points = PointMap(32)
+    weights = [w[0].detach().double() for w in points._gaussians(face(np.eye(3)))]
+    products = torch.einsum("ng,nh->ngh", *weights)
+    assert float(products.min()) * np.exp(-8.0) > torch.finfo(torch.float32).tiny
+    assert float(weights[0].max()) > 0.8  # peaks stay
+
+
 def test_angmf_is_a_density_on_the_sphere():
     angle = torch.linspace(0, torch.pi, 20001, dtype=torch.float64)
     for log_kappa in (-1.0, 0.5, 2.0):
