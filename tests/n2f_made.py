@@ -27,6 +27,7 @@ def made_batch(model: HeadModel, n: int, size: int = 64) -> N2FBatch:
         image=draw(3, size, size).sigmoid(),
         mean=unit(3, size, size),
         facing=torch.ones(n, 1, size, size),
+        points=0.5 + 0.1 * draw(478, 3),
         shape=draw(model.n_shape),
         expr=0.5 * draw(model.n_expr),
         jaw=0.05 * draw(3),

@@ -20,12 +20,14 @@ def save_parameter_net(
     size: int = 32,
     picture: bool = False,
     std: float = 0.5,
+    place_from_point: int | None = None,
     metadata: dict[str, str] | None = None,
     **answer: np.ndarray,
 ) -> Path:
     """Looks at maps (or, with picture, at RGB) and always gives the same.
 
     Args:
+        place_from_point: also looks at MediaPipe's points, and puts the head where this one is.
         answer: values of GROUPS; what is left out is zero, the rotation none, the camera 4 crop
             sides a metre.
     """
@@ -45,6 +47,21 @@ def save_parameter_net(
     inputs = {"head": (FLOAT, (1, size, size, 3)), "mask": (FLOAT, (1, size, size))}
     if picture:
         inputs = {"image": (TensorProto.UINT8, (1, size, size, 3))}
+    if place_from_point is not None:
+        inputs["points"] = (FLOAT, (1, 478, 3))
+        nodes = [node for node in nodes if node.output[0] != "camera"]
+        nodes += [
+            helper.make_node("Gather", ["points", "which"], ["point"], axis=1),
+            helper.make_node("Gather", ["point", "flat"], ["xy"], axis=1),
+            helper.make_node("Sub", ["xy", "half"], ["shift"]),
+            helper.make_node("Concat", ["log_size", "shift"], ["camera"], axis=1),
+        ]
+        constants |= {
+            "which": np.array(place_from_point, np.int64),
+            "flat": np.array([0, 1], np.int64),
+            "half": np.array([0.5, 0.5], np.float32),
+            "log_size": np.array([[np.log(4.0)]], np.float32),
+        }
     own = {
         "kind": KIND,
         "head_model_id": model.model_id,

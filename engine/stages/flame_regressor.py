@@ -3,7 +3,7 @@
 The network is N2FNet, which looks at normals, or its rival that looks at the picture itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,8 @@ from engine.errors import AssetError, ModelContractError
 from engine.flame.model import HeadModel
 from engine.frames import crop_camera, view_from_crop
 from engine.stages.crop_picture import resized_crop
+from engine.stages.normal_estimator import points_in_map
+from engine.stages.normal_network import point_shares
 from engine.stages.onnx_session import OnnxSession
 from engine.stages.refine_start import RefineStart
 from engine.stages.weak_perspective import CropPose, face_anchor, pose_in_view
@@ -30,7 +32,7 @@ THREADS: Final = 1
 """A network this small is done before a second thread has woken up."""
 
 _GROUPS = ("shape", "expr", "jaw", "eyelids", "neck", "rotation", "camera")
-_INPUTS = {"head", "view", "mask", "confidence", "image"}
+_INPUTS = {"head", "view", "mask", "confidence", "image", "points"}
 """What networks may look at."""
 
 # Networks are surer of themselves than they are right on pictures unlike those they learned from.
@@ -108,8 +110,12 @@ class FlameRegressor:
         if self.needs_normals:
             if normals is None:
                 raise ValueError(f"{self.session.path.name} looks at normals, but there are none")
-            feeds = _normal_feeds(normals, camera, tuple(self.session.inputs), size)
+            names = [name for name in self.session.inputs if name != "points"]
+            feeds = _normal_feeds(normals, camera, names, size)
             map_from_frame = normals.crop_from_frame
+            if "points" in self.session.inputs:
+                points = points_in_map(crop, map_from_frame)
+                feeds["points"] = point_shares(points, len(normals.mask))[None]
             seen_by = crop_camera(camera, map_from_frame, len(normals.mask))
         else:
             image, map_from_frame = resized_crop(crop, size)
@@ -138,7 +144,7 @@ class FlameRegressor:
 
 
 def _normal_feeds(
-    normals: NormalMap, camera: Camera, names: tuple[str, ...], size: int
+    normals: NormalMap, camera: Camera, names: Sequence[str], size: int
 ) -> dict[str, npt.NDArray[Any]]:
     """The maps that a network takes; view normals turned into the crop-view frame it learned."""
     feeds: dict[str, npt.NDArray[Any]] = {}

@@ -10,7 +10,7 @@ from engine.errors import AssetError
 from engine.stages.onnx_session import OnnxSession
 from engine.types import F32, N_MEDIAPIPE, U8
 
-__all__ = ["NormalNetwork", "OwnNetwork", "Prediction"]
+__all__ = ["NormalNetwork", "OwnNetwork", "Prediction", "point_shares"]
 
 _INPUTS, _OUTPUTS = ("image", "points"), ("head", "view", "confidence", "parsing", "mask")
 
@@ -25,6 +25,12 @@ class Prediction:
     crop_view: F32 | None = None  # (S, S, 3) unit, crop-view frame
     view: F32 | None = None  # (S, S, 3) unit, view frame, of networks that know the camera
     parsing: U8 | None = None  # (S, S)
+
+
+def point_shares(points: F32, size: int) -> F32:
+    """(N, 3) points of a crop's pixels as shares of its side, counted from its corner."""
+    shares: F32 = (points + np.array([0.5, 0.5, 0.0], np.float32)) / np.float32(size)
+    return shares
 
 
 class NormalNetwork(Protocol):
@@ -60,9 +66,7 @@ class OwnNetwork:
 
     def predict(self, image: U8, points: F32) -> Prediction:
         """As `NormalNetwork.predict`."""
-        # The network's points are shares of the side, counted from the crop's corner.
-        corner = np.array([0.5, 0.5, 0.0], np.float32)
-        shares = (points + corner) / np.float32(self.size_px)
+        shares = point_shares(points, self.size_px)
         found = self.session.run({"image": image[None], "points": shares[None]})
         return Prediction(
             mask=found["mask"][0],

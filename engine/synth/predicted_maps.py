@@ -13,13 +13,13 @@ import numpy.typing as npt
 from engine.errors import AssetError
 from engine.flame.model import HeadModel
 from engine.io.assets import sha256_of
-from engine.stages.normal_network import NormalNetwork, OwnNetwork
+from engine.stages.normal_network import NormalNetwork, OwnNetwork, point_shares
 from engine.stages.weak_perspective import crop_pose, face_anchor
 from engine.synth.head_maps import averaged, coded, param_fields
 from engine.synth.map_files import MapInfo, begin_folder, write_rows
 from engine.synth.sample import MASK_CLASSES, Sample, decode_normals
 from engine.synth.shards import read_shard
-from engine.types import F32, F64, U8, Camera, FlameParams
+from engine.types import F32, F64, N_MEDIAPIPE, U8, Camera, FlameParams
 
 __all__ = ["TrueMaps", "predict_maps", "predicted_row", "predicted_row_type", "row_of"]
 
@@ -37,6 +37,7 @@ def predicted_row_type(map_px: int, image_px: int, n_shape: int, n_expr: int) ->
             ("mask", np.uint8, (map_px, map_px)),
             ("confidence", np.uint8, (map_px, map_px)),
             ("image", np.uint8, (image_px, image_px, 3)),  # RGB, for the baseline without normals
+            ("points", np.float32, (N_MEDIAPIPE, 3)),  # MediaPipe's, as shares of the crop's side
             *param_fields(n_shape, n_expr),
         ]
     )
@@ -121,12 +122,13 @@ def predicted_row(
     sample: Sample, maps: tuple[F32, F32, F32, F32], anchor: F64, map_px: int
 ) -> Rows:
     """A sample's row (); maps as `_Seen.maps` gives them, the rest as for `row_of`."""
-    return row_of(maps, sample.image, sample.params, sample.camera, anchor, map_px)
+    return row_of(maps, sample.image, sample.points, sample.params, sample.camera, anchor, map_px)
 
 
 def row_of(
     maps: tuple[F32, F32, F32, F32],
     image: U8,
+    points: F32,
     params: FlameParams,
     camera: Camera,
     anchor: F64,
@@ -137,6 +139,7 @@ def row_of(
     Args:
         maps: head, view (crop-view frame) (S, S, 3), mask, confidence (S, S).
         image: (S, S, 3) RGB, the crop.
+        points: (478, 3) MediaPipe's, crop px, z towards the viewer.
         camera: of the crop.
         anchor: (3,) of `weak_perspective.face_anchor`.
     Raises: ValueError: if S is no multiple of map_px, or the head is behind the camera.
@@ -150,6 +153,7 @@ def row_of(
         means = averaged(values, side // map_px)
         row[name] = coded(means) if means.ndim == 3 else np.rint(255 * means.clip(0, 1))
     row["image"] = image
+    row["points"] = point_shares(points, side)
     for name in ("shape", "expr", "jaw", "eyelids", "neck"):
         row[name] = getattr(params, name)
     row["R"], row["camera"] = pose.R, pose.camera

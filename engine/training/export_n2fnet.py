@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from engine.errors import ModelContractError
 from engine.files import replacing
 from engine.flame.model import HeadModel
 from engine.onnx_graph import fold_norms, write_graph
+from engine.stages.mediapipe_mesh import N_SURFACE, canonical_vertices
 from engine.stages.onnx_session import OnnxSession
 from engine.training.n2f_settings import N2FSettings
 from engine.training.n2f_weights import N2FNET, N2FRecipe, read_n2fnet
 from engine.training.n2fnet import GROUPS, ExportedN2FNet
+from engine.types import F32, N_MEDIAPIPE
 
 __all__ = ["N2F_OUTPUTS", "N2FParity", "export_n2fnet"]
 
@@ -45,7 +48,8 @@ def export_n2fnet(weights: Path, out: Path, model: HeadModel) -> N2FParity:
     """Write the network as ONNX and check it; where the check fails nothing is written.
 
     Inputs, by the network's settings: head, view (1, S, S, 3) f32 unit normals, zeros where there
-    is nothing; mask, confidence (1, S, S) f32; image (1, S, S, 3) uint8. Outputs: N2F_OUTPUTS.
+    is nothing; mask, confidence (1, S, S) f32; image (1, S, S, 3) uint8; points (1, 478, 3) f32,
+    shares of the side. Outputs: N2F_OUTPUTS.
 
     Args:
         weights: checkpoint (.pt) or weights (.npz).
@@ -103,8 +107,19 @@ def _made_input(net: ExportedN2FNet, random: np.random.Generator) -> dict[str, T
         "view": ball.astype(np.float32),
         "confidence": (inside * random.uniform(0.3, 1.0)).astype(np.float32),
         "image": random.integers(0, 256, (size, size, 3), dtype=np.uint8),
+        "points": _made_points(random),
     }
     return {name: torch.from_numpy(made[name][None]) for name in net.names}
+
+
+def _made_points(random: np.random.Generator) -> F32:
+    """(478, 3) of MediaPipe's own face, turned, in the crop."""
+    face = canonical_vertices()
+    face = np.concatenate([face, face[: N_MEDIAPIPE - N_SURFACE]])
+    turn = Rotation.from_rotvec(random.normal(0, 0.3, 3)).as_matrix()
+    flat = 0.04 * (face @ turn.T) * [1, -1, 1] + random.normal(0, 0.005, face.shape)
+    points: F32 = (flat + [0.5, 0.5, 0.0]).astype(np.float32)
+    return points
 
 
 def _metadata(recipe: N2FRecipe) -> dict[str, str]:

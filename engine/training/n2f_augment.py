@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.flame.model import HeadModel
+from engine.stages.mediapipe_mesh import mirrored_points
 from engine.training.n2f_batch import N2FBatch
+from engine.training.point_code import points_present
 from engine.types import F64
 
 __all__ = ["MirrorMap", "augmented", "mirror_map"]
@@ -23,6 +25,7 @@ _MOST_LEFT_OVER = 0.06
 
 _TURN_STD_DEG = 6.0
 _LOG_SCALE_STD = 0.05
+_POINT_MIRROR = torch.from_numpy(mirrored_points()).long()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +77,9 @@ def _mirrored(batch: N2FBatch, mirror: MirrorMap, chosen: Tensor) -> N2FBatch:
         "eyelids": batch.eyelids.flip(1),
         "R": flip[:, None] * batch.R * flip,
         "camera": batch.camera * torch.tensor([1.0, -1.0, 1.0]),
+        "points": _if_present(batch, batch.points * flip + torch.tensor([1.0, 0, 0]))[
+            :, _POINT_MIRROR
+        ],
     }
     for name in ("head", "view", "mean"):
         changed[name] = getattr(batch, name).flip(-1) * flip[:, None, None]
@@ -85,6 +91,11 @@ def _mirrored(batch: N2FBatch, mirror: MirrorMap, chosen: Tensor) -> N2FBatch:
         return torch.where(chosen.view(-1, *[1] * (kept.ndim - 1)), changed[name], kept)
 
     return replace(batch, **{name: pick(name) for name in changed})
+
+
+def _if_present(batch: N2FBatch, points: Tensor) -> Tensor:
+    """Points that are not known stay zero."""
+    return points_present(batch.points).view(-1, 1, 1) * points
 
 
 def turned(batch: N2FBatch, turn: Tensor, log_scale: Tensor) -> N2FBatch:
@@ -117,4 +128,7 @@ def turned(batch: N2FBatch, turn: Tensor, log_scale: Tensor) -> N2FBatch:
     shift = torch.stack([batch.camera[:, 1], -batch.camera[:, 2]], 1)  # y up
     shift = size * torch.einsum("bij,bj->bi", Z[:, :2, :2], shift)
     camera = torch.stack([batch.camera[:, 0] + log_scale, shift[:, 0], -shift[:, 1]], 1)
-    return replace(batch, R=Z @ batch.R, camera=camera, **parts)
+    middle, upright = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([1.0, -1.0, 1.0])
+    points = size[..., None] * ((batch.points - middle) * upright @ Z.transpose(1, 2)) * upright
+    points = _if_present(batch, middle + points)
+    return replace(batch, R=Z @ batch.R, camera=camera, points=points, **parts)

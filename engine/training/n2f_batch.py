@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.training.n2fnet import prepared_maps
+from engine.types import N_MEDIAPIPE
 
 __all__ = ["N2FBatch", "batch_from_map_rows", "joined"]
 
@@ -24,6 +25,7 @@ class N2FBatch:
     image: Tensor  # (B, 3, P, P) RGB 0..1; zeros where there is none
     mean: Tensor  # (B, 3, P, P) the mean head's normals at the same places; zeros if not known
     facing: Tensor  # (B, 1, P, P) cosine to the line of sight
+    points: Tensor  # (B, 478, 3) MediaPipe's, as shares of the crop's side; zeros: not known
     shape: Tensor  # (B, n_shape)
     expr: Tensor  # (B, n_expr)
     jaw: Tensor  # (B, 3)
@@ -69,6 +71,11 @@ def batch_from_map_rows(rows: npt.NDArray[np.void], map_px: int, *, picture: boo
         image=image,
         mean=_vectors(rows["mean"]) if "mean" in names else torch.zeros_like(head),
         facing=_share(rows["facing"]) if "facing" in names else view[:, 2:].clamp(0, 1),
+        points=(
+            torch.from_numpy(rows["points"].copy())
+            if "points" in names
+            else head.new_zeros(len(rows), N_MEDIAPIPE, 3)
+        ),
         R=R,
         **{name: torch.from_numpy(rows[name].copy()) for name in params},
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from engine.errors import AssetError
@@ -13,11 +14,14 @@ from engine.training.launch import Launch
 from engine.training.n2f_augment import MirrorMap, augmented
 from engine.training.n2f_batch import N2FBatch, batch_from_map_rows, joined
 from engine.training.n2f_settings import N2FSettings, Stage
+from engine.training.point_code import PointCode
 from engine.training.row_source import Progress, StoredRows
 from engine.training.sample_store import Rows
+from engine.types import N_MEDIAPIPE
 
 __all__ = ["SOURCES", "MapFolders", "N2FSource", "share_counts"]
 
+_N_FOR_POINTS = 4000
 SOURCES = ("drawn", "predicted", "real")
 """As in `Stage.shares`."""
 
@@ -85,6 +89,25 @@ class N2FSource:
             parts.append(batch)
         batch = joined(parts)
         return augmented(batch, self.mirror, random) if self.settings.augment else batch
+
+    def teach_points(self, code: PointCode) -> None:
+        """Let it learn from samples as they are.
+
+        Raises: AssetError: if no source has enough samples with points.
+        """
+        found = [torch.zeros(0, N_MEDIAPIPE, 3)]
+        for store in self._stores.values():
+            chosen = np.linspace(0, len(store) - 1, min(len(store), _N_FOR_POINTS)).astype(int)
+            rows = store.read(chosen)
+            if "points" in (rows.dtype.names or ()):
+                found.append(torch.from_numpy(rows["points"].copy()))
+        try:
+            code.learn_basis(torch.cat(found))
+        except ValueError as error:
+            raise AssetError(
+                f"{self.settings.name} looks at MediaPipe's points: {error}; predict maps of more "
+                "samples (--shards), or make those anew that are older"
+            ) from error
 
     def _rows(self, name: str, count: int, should_stop: Callable[[], bool]) -> Rows:
         if name not in self._open or self._open[name].batch_size != count:

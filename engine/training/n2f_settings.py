@@ -15,10 +15,13 @@ from engine.errors import AssetError
 
 __all__ = ["INPUTS", "LossWeights", "N2FSettings", "Stage", "config_names", "read_n2f_settings"]
 
-INPUTS = {"head": 3, "mask": 1, "coordinates": 2, "view": 3, "confidence": 1, "image": 3}
+INPUTS = {
+    "head": 3, "mask": 1, "coordinates": 2, "view": 3, "confidence": 1, "image": 3, "points": 0
+}  # fmt: skip
 """What the network may look at, in this order, and how many channels each has.
 
-head: normals in the head frame; view: in the crop-view frame; image: RGB, without normals.
+head: normals in the head frame; view: in the crop-view frame; image: RGB, without normals; points:
+MediaPipe's, which are no map.
 """
 
 _CONFIGS = Path(__file__).with_name("configs")
@@ -89,6 +92,7 @@ class N2FSettings:
     grid_width: int = 32  # channels of the 8 x 8 map that is flattened
     hidden: int = 256
     n_passes: int = 2  # the second sees what the first found
+    point_codes: int = 64  # numbers that MediaPipe's points are summed up in
     predict_neck: bool = False  # head-frame normals do not show the neck: left at 0
     # The course of training.
     stages: tuple[Stage, ...] = ()
@@ -120,7 +124,7 @@ class N2FSettings:
                 f"trunk_px {self.trunk_px}, size_px {self.size_px}; expected 64 or 128, and a "
                 "multiple of it"
             )
-        for name in ("batch_size", "n_passes", "hidden", "grid_width", "log_every", "val_every"):
+        for name in ("batch_size", "n_passes", "hidden", "grid_width", "point_codes", "log_every", "val_every"):
             if type(value := getattr(self, name)) is not int or value < 1:
                 raise ValueError(f"{name} {value!r}, expected a whole number of at least 1")
         if not 0 <= self.ema_decay < 1:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from engine.fitting.rotation6d import matrix_from_6d
 from engine.training.conv_blocks import Conv, Residual
 from engine.training.n2f_settings import INPUTS, N2FSettings
+from engine.training.point_code import PointCode, points_present
 
 __all__ = ["GROUPS", "ExportedN2FNet", "N2FNet", "N2FOutputs", "prepared_maps"]
 
@@ -49,7 +50,7 @@ class N2FOutputs(NamedTuple):
 
 
 class N2FNet(nn.Module):
-    """Maps (B, C, P, P) of `prepared_maps` -> N2FOutputs."""
+    """Maps (B, C, P, P) of `prepared_maps`, and points if it looks at these -> N2FOutputs."""
 
     coordinates: Tensor
 
@@ -77,6 +78,13 @@ class N2FNet(nn.Module):
         )
         self.narrow = nn.Conv2d(c, s.grid_width, 1)
         self.latent = nn.Linear(64 * s.grid_width, s.hidden)
+        self.points: PointCode | None = None
+        self.from_points: nn.Module | None = None
+        if "points" in s.inputs:
+            self.points = PointCode(s.point_codes)
+            self.from_points = nn.Sequential(
+                nn.Linear(self.points.n_out, s.hidden), nn.ReLU(), nn.Linear(s.hidden, s.hidden)
+            )
         self._lengths = [n_shape, n_expr, 3, 2, 3, 6, 3]
         n_raw = sum(self._lengths)
         self.start = nn.Parameter(self._first_estimate(), requires_grad=False)
@@ -88,18 +96,22 @@ class N2FNet(nn.Module):
         for bias in (self.step.bias, self.spread.bias):
             nn.init.zeros_(bias)
 
-    def forward(self, maps: Tensor) -> N2FOutputs:
+    def forward(self, maps: Tensor, points: Tensor | None = None) -> N2FOutputs:
         """Args:
         maps: (B, C, P, P) the inputs but coordinates, which are put in here.
+        points: (B, 478, 3) MediaPipe's, as shares of the crop's side; zeros: not known.
         """
         features = self.narrow(self.trunk(self._with_places(maps))).flatten(1)
         # Parameters need more digits than bfloat16 has.
         with torch.autocast(maps.device.type, enabled=False):
-            return self._regressed(features.float())
+            latent = self.latent(features.float())
+            if self.points is not None and self.from_points is not None and points is not None:
+                told = self.from_points(self.points(points))
+                latent = latent + points_present(points)[:, None] * told
+            return self._regressed(functional.relu(latent))
 
-    def _regressed(self, features: Tensor) -> N2FOutputs:
-        latent = functional.relu(self.latent(features))
-        raw = self.start.expand(len(features), -1)
+    def _regressed(self, latent: Tensor) -> N2FOutputs:
+        raw = self.start.expand(len(latent), -1)
         hidden = latent
         for _ in range(self.settings.n_passes):
             hidden = latent + functional.relu(self.mix(torch.cat([latent, raw], dim=1)))
@@ -110,11 +122,11 @@ class N2FNet(nn.Module):
 
     def _with_places(self, maps: Tensor) -> Tensor:
         """Coordinates at their place in the order of INPUTS."""
-        names = [name for name in self.settings.inputs if name != "coordinates"]
+        names = _maps_of(self.settings.inputs)
         parts = dict(zip(names, maps.split([INPUTS[n] for n in names], dim=1), strict=True))
         if "coordinates" in self.settings.inputs:
             parts["coordinates"] = self.coordinates.expand(len(maps), -1, -1, -1)
-        return torch.cat([parts[name] for name in self.settings.inputs], dim=1)
+        return torch.cat([parts[name] for name in self.settings.inputs if name in parts], dim=1)
 
     def _outputs(self, raw: Tensor, spread: Tensor) -> N2FOutputs:
         parts = dict(zip(GROUPS, raw.split(self._lengths, dim=1), strict=True))
@@ -143,6 +155,11 @@ class N2FNet(nn.Module):
         return first
 
 
+def _maps_of(inputs: tuple[str, ...]) -> list[str]:
+    """The inputs that are maps and are given."""
+    return [name for name in inputs if name not in ("coordinates", "points")]
+
+
 def prepared_maps(
     inputs: tuple[str, ...],
     given: dict[str, Tensor],
@@ -150,15 +167,13 @@ def prepared_maps(
     """What N2FNet.forward takes, of maps that are averaged already.
 
     Args:
-        inputs: names of INPUTS; coordinates are left out.
+        inputs: names of INPUTS; coordinates and points are left out.
         given: head, view (B, 3, P, P) means of unit normals, in length at most 1; mask, confidence
             (B, 1, P, P) 0..1; image (B, 3, P, P) 0..1. With the mask among the inputs normals
             count as far as it lets them.
     """
     parts = []
-    for name in inputs:
-        if name == "coordinates":
-            continue
+    for name in _maps_of(inputs):
         value = given[name]
         if name in ("head", "view", "confidence") and "mask" in inputs:
             value = value * given["mask"]
@@ -178,16 +193,18 @@ class ExportedN2FNet(nn.Module):
         """
         Args:
             arrays: by `names`: head, view (B, S, S, 3) unit normals or zeros; mask, confidence
-                (B, S, S) 0..1; image (B, S, S, 3) uint8 RGB.
+                (B, S, S) 0..1; image (B, S, S, 3) uint8 RGB; points (B, 478, 3) shares.
         Returns: by GROUPS, rotation (B, 3, 3); then the standard deviations (B, n_std).
         """
         s = self.net.settings
+        named = dict(zip(self.names, arrays, strict=True))
+        points = named.pop("points", None)
         given = {}
-        for name, array in zip(self.names, arrays, strict=True):
+        for name, array in named.items():
             maps = array[:, None] if array.ndim == 3 else array.permute(0, 3, 1, 2)
             maps = maps.float() / 255 if name == "image" else maps
             if s.size_px > s.trunk_px:
                 maps = functional.avg_pool2d(maps, s.size_px // s.trunk_px)
             given[name] = maps
-        out = self.net(prepared_maps(s.inputs, given))
+        out = self.net(prepared_maps(s.inputs, given), points)
         return (*(getattr(out, name) for name in GROUPS), (0.5 * out.log_variance).exp())

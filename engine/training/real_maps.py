@@ -14,6 +14,7 @@ from engine.flame.model import HeadModel
 from engine.frames import crop_camera, view_from_crop
 from engine.io.image import load_image
 from engine.stages.crop_picture import resized_square
+from engine.stages.normal_estimator import points_in_map
 from engine.stages.weak_perspective import face_anchor
 from engine.synth.map_files import MapInfo, begin_folder, rows_path, write_rows
 from engine.synth.predicted_maps import row_of
@@ -88,4 +89,5 @@ def real_row(fit: Reconstruction, anchor: F64, map_px: int) -> Rows:
     image = resized_square(fit.crop.image, size)
     maps = (seen.head, seen.view @ turn, seen.mask, seen.confidence)
     camera = crop_camera(fit.camera, seen.crop_from_frame, size)
-    return row_of(maps, image, fit.params, camera, anchor, map_px)
+    points = points_in_map(fit.crop, seen.crop_from_frame)
+    return row_of(maps, image, points, fit.params, camera, anchor, map_px)

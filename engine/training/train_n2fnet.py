@@ -146,6 +146,8 @@ def _start(
         weights, theirs = read_weights(paths.init, N2FNET)
         theirs.check_model(model, paths.init)
         load_into(net, weights, paths.init)
+    elif net.points is not None:
+        source.teach_points(net.points)
     net = net.to(on.device, memory_format=torch.channels_last)
     ema = copy.deepcopy(net).eval().requires_grad_(False)
     plain = torch.optim.AdamW(decay_groups(net, recipe.settings.weight_decay))
@@ -160,7 +162,8 @@ def _start(
 
 
 def _check_same(new: N2FSettings, old: N2FSettings, path: Path) -> None:
-    names = ("inputs", "trunk_px", "widths", "blocks", "grid_width", "hidden", "n_passes")
+    names = ("inputs", "trunk_px", "widths", "blocks", "grid_width", "hidden", "n_passes",
+             "point_codes")
     for name in names:
         if getattr(new, name) != getattr(old, name):
             raise AssetError(
@@ -179,7 +182,7 @@ def _learn(
         group["lr"] = _rate(settings, state.step)
     maps = batch.maps(settings.inputs).contiguous(memory_format=torch.channels_last)
     with convolutions_in(on.device, bf16=settings.bf16):
-        out = state.prepared(maps)
+        out = state.prepared(maps, batch.points)
     losses = n2f_losses(out, batch, mesh, stage.weights)
     loss = losses.total(stage.weights)
     gradient = descend(state, loss, on, settings.clip_norm, settings.ema_decay)

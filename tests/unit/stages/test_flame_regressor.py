@@ -94,6 +94,17 @@ def test_a_refinement_trusts_no_network_more_than_the_least_spread(tmp_path: Pat
     assert start.rotation_std_deg == pytest.approx(np.degrees(0.7))
 
 
+def test_points_are_given_as_shares_of_the_map(tmp_path: Path):
+    """The made network answers with a point of the face as the head's place in the crop."""
+    crop_from_frame = np.array([[0.1, 0, -20.0], [0, 0.1, -8.0]])
+    net = save_parameter_net(tmp_path / "net.onnx", HEAD, place_from_point=4)
+    crop = crop_at(crop_from_frame)
+    crop.landmarks[4] = (360.0, 240.0)  # px (16, 16) of 32: half a pixel past the middle
+    found = FlameRegressor(net, HEAD).run(crop, CAMERA, maps_at(crop_from_frame))
+    place = found.params.R @ ANCHOR + found.params.t
+    np.testing.assert_allclose(project(place, CAMERA.K), [360.0, 240.0], atol=1e-3)
+
+
 def test_normals_are_asked_for(tmp_path: Path):
     crop_from_frame = np.array([[0.6, 0, -90.0], [0, 0.6, -40.0]])
     regressor = FlameRegressor(save_parameter_net(tmp_path / "net.onnx", HEAD), HEAD)

@@ -181,6 +181,37 @@ def test_mirrored_and_turned_heads_still_lie_under_their_normals(
 
 
 @pytest.mark.assets
+def test_points_are_mirrored_and_turned_with_the_head(openhead: HeadModel):
+    mesh, mirror = FaceMesh(openhead), mirror_map(openhead)
+    assert mirror is not None
+
+    def points_of(batch: N2FBatch) -> torch.Tensor:
+        posed = mesh(batch.shape, batch.expr, batch.jaw, batch.eyelids).points
+        flat = projected(posed, batch.R, batch.camera, mesh.anchor)
+        size = batch.camera[:, None, :1].exp()
+        depth = size * ((posed - mesh.anchor) @ batch.R.transpose(1, 2))[..., 2:]
+        points = torch.zeros(len(batch), 478, 3)
+        points[:, torch.from_numpy(openhead.mediapipe_idx).long()] = torch.cat([flat, depth], 2)
+        return points
+
+    batch = made_batch(openhead, 4)
+    batch = replace(batch, shape=0.3 * batch.shape, points=points_of(batch))
+    batch = replace(batch, points=points_of(batch))
+    batch.points[3] = 0  # not known
+    surface = torch.from_numpy(openhead.mediapipe_idx[openhead.mediapipe_idx < 468]).long()
+    moved = turned(batch, torch.full((4,), 0.3), torch.full((4,), -0.1))
+    torch.testing.assert_close(
+        moved.points[:3, surface], points_of(moved)[:3, surface], atol=1e-5, rtol=0
+    )
+    flipped = _mirrored(batch, mirror, torch.ones(4, dtype=torch.bool))
+    miss = (flipped.points - points_of(flipped))[:3, surface].norm(dim=-1).mean()
+    assert float(miss) < 0.006  # points lie on openhead's two sides nearly alike
+    assert float((batch.points - points_of(flipped))[:3, surface].norm(dim=-1).mean()) > 0.02
+    assert not moved.points[3].any()
+    assert not flipped.points[3].any()
+
+
+@pytest.mark.assets
 def test_a_mirrored_head_is_the_mirror_image_of_the_head(openhead: HeadModel):
     batch, mirror = made_batch(openhead, 2), mirror_map(openhead)
     assert mirror is not None
