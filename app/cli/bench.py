@@ -71,7 +71,11 @@ def bench(
     ] = None,
     checkpoint: Annotated[
         list[str] | None,
-        typer.Option(metavar="PEER=FILE", help="A peer's weights, e.g. deca=deca_model.tar."),
+        typer.Option(
+            metavar="PEER=FILE",
+            help="A peer's weights, e.g. deca=deca_model.tar; of Pixel3DMM's networks "
+            "pixel3dmm-net=normals.ckpt and pixel3dmm-uv=uv.ckpt.",
+        ),
     ] = None,
     trust_code: Annotated[
         bool, typer.Option(help="Run code that a checkpoint brings (TorchScript).")
@@ -217,9 +221,10 @@ def _checked_suites(asked: list[str]) -> list[str]:
 
 
 def _checked_methods(listed: str, setup: "MethodSetup") -> tuple[str, ...]:
-    from engine.benchmark.methods import DEFAULT_METHODS
+    from engine.benchmark.methods import DEFAULT_METHODS, UV_NETWORK
 
-    own = (*(name for name, _ in setup.networks), *(name for name, _ in setup.checkpoints))
+    files = (name for name, _ in setup.checkpoints if name != UV_NETWORK)
+    own = (*(name for name, _ in setup.networks), *files)
     names = [name.strip() for name in listed.split(",") if name.strip()]
     chosen = tuple(dict.fromkeys(names or (*DEFAULT_METHODS, *own)))
     if unknown := [name for name in chosen if name not in setup.names()]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from engine.peers.registry import FRONT_END, FRONT_END_NEEDS
+
 if TYPE_CHECKING:
     from engine.fitting.curve import OnProgress
     from engine.fitting.settings import FitSettings
@@ -25,9 +27,6 @@ __all__ = [
     "check_peer_flags",
     "check_uv_flags",
 ]
-
-FRONT_END = "pixel3dmm-net"
-"""The method that optimises against the normals of Pixel3DMM's official network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +141,7 @@ def by_front_end(
     from engine.io.assets import sha256_of
 
     if checkpoint is None:
-        raise AssetError(
-            f"{FRONT_END} needs checkpoint: normals.ckpt, from Pixel3DMM's authors "
-            "(https://github.com/SimonGiebenhain/pixel3dmm); pass it with --checkpoint"
-        )
+        raise AssetError(f"{FRONT_END} {FRONT_END_NEEDS}; pass it with --checkpoint")
     try:
         from engine.fitting.reconstructor import OptimisingReconstructor
         from engine.fitting.uv_matches import coords_beside, read_vertex_uv

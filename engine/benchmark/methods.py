@@ -21,16 +21,26 @@ from engine.head_choice import chosen_head_model
 from engine.io.assets import sha256_of
 from engine.methods import METHODS, method_named, network_identity
 from engine.normal_choice import choose_normals
-from engine.peers.registry import PEERS, needs_checkpoint
+from engine.peers.registry import FRONT_END, FRONT_END_NEEDS, PEERS, needs_checkpoint
 from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
 
-__all__ = ["BENCH_METHODS", "DEFAULT_METHODS", "SLOW_METHODS", "MethodMaker", "MethodSetup"]
+__all__ = [
+    "BENCH_METHODS",
+    "DEFAULT_METHODS",
+    "SLOW_METHODS",
+    "UV_NETWORK",
+    "MethodMaker",
+    "MethodSetup",
+]
 
 _OPTIMISERS: Final[dict[str, Literal["adam", "gn"]]] = {"pixel3dmm": "adam", "pixel3dmm-gn": "gn"}
 """The published way, and Gauss-Newton on the same energy."""
 
-SLOW_METHODS: Final = frozenset({*_OPTIMISERS, "oracle"})
+UV_NETWORK: Final = "pixel3dmm-uv"
+"""Among checkpoints: the network of places in FLAME's texture, used by FRONT_END if given."""
+
+SLOW_METHODS: Final = frozenset({*_OPTIMISERS, FRONT_END, "oracle"})
 """Those that take seconds: nothing is warmed up for them, and their faces are kept for pictures."""
 
 OWN_WEIGHTS: Final = ("n2fnet", "n2fnet-refined")
@@ -108,13 +118,16 @@ class MethodMaker:
     def identity(self, name: str) -> str:
         """Which files a method's answers depend on, besides the head model."""
         networks, checkpoints = dict(self.setup.networks), dict(self.setup.checkpoints)
+        if name == FRONT_END and name in checkpoints:
+            files = [checkpoints[k] for k in (name, UV_NETWORK) if k in checkpoints]
+            return ", ".join([*map(_file_identity, files), _settings_identity("adam")])
         if name in checkpoints:
             return _file_identity(checkpoints[name])
         if name not in (*METHODS, *_OPTIMISERS, *networks):
             return ""
         parts = [choose_normals(self.setup.normals).identity]
         if name in _OPTIMISERS:
-            return f"{parts[0]}, settings {FitSettings(optimizer=_OPTIMISERS[name]).digest()[:12]}"
+            return f"{parts[0]}, {_settings_identity(_OPTIMISERS[name])}"
         if name in networks:
             parts.append(_file_identity(networks[name]))
         elif METHODS[name].network is not None:
@@ -182,6 +195,30 @@ def _optimiser(name: Literal["adam", "gn"]) -> "_Elsewhere":
     return make
 
 
+def _front_end(maker: MethodMaker, neutral: bool, n_faces: int) -> Predictor:
+    files = dict(maker.setup.checkpoints)
+    if FRONT_END not in files:
+        raise AssetError(FRONT_END_NEEDS)
+    try:
+        from engine.fitting.reconstructor import OptimisingReconstructor  # torch is an extra
+        from engine.fitting.uv_matches import coords_beside, read_vertex_uv
+        from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator
+    except ImportError as error:
+        raise ProviderError(f"needs torch ({error}); install n2fnet[train]") from error
+    uv, vertex_uv = files.get(UV_NETWORK), None
+    if uv is not None:
+        vertex_uv = read_vertex_uv(coords_beside(uv), maker.model.n_vertices)
+    fitter = OptimisingReconstructor(
+        maker.model,
+        normals=Pixel3dmmEstimator(files[FRONT_END], uv),
+        settings=FitSettings(),
+        n_faces=n_faces,
+        tracking=False,
+        vertex_uv=vertex_uv,
+    )
+    return FitterPredictor(maker.model, fitter, neutral=neutral)
+
+
 def _oracle(maker: MethodMaker, neutral: bool, n_faces: int) -> Predictor:
     try:
         from engine.benchmark.oracle import OraclePredictor  # torch is an extra
@@ -194,11 +231,16 @@ _Elsewhere = Callable[[MethodMaker, bool, int], Predictor]
 _ELSEWHERE: Final[dict[str, _Elsewhere]] = {
     **{name: _peer(name) for name in PEERS},
     **{name: _optimiser(optimizer) for name, optimizer in _OPTIMISERS.items()},
+    FRONT_END: _front_end,
     "oracle": _oracle,
 }
 
 BENCH_METHODS: Final = tuple(dict.fromkeys(("mediapipe", *METHODS, *_ELSEWHERE)))
 """By name, networks of one's own besides."""
+
+
+def _settings_identity(optimizer: Literal["adam", "gn"]) -> str:
+    return f"settings {FitSettings(optimizer=optimizer).digest()[:12]}"
 
 
 def _file_identity(path: Path) -> str:

@@ -13,7 +13,7 @@ from engine.flame.model import HeadModel
 from engine.io.assets import sha256_of
 from engine.methods import METHODS, network_identity, obstacle
 from engine.normal_choice import NormalChoice
-from engine.peers.registry import PEERS, needs_checkpoint
+from engine.peers.registry import FRONT_END, FRONT_END_NEEDS, PEERS, needs_checkpoint
 
 if TYPE_CHECKING:
     from engine.fitting.settings import FitSettings
@@ -31,8 +31,6 @@ __all__ = [
     "why_not",
 ]
 
-FRONT_END: Final = "pixel3dmm-net"
-"""The optimiser on the normals of Pixel3DMM's official network."""
 CHECKPOINTED: Final = (*PEERS, FRONT_END)
 """Methods that need a file of the user's."""
 COMPARED: Final = (*METHODS, *CHECKPOINTED)
@@ -90,9 +88,7 @@ def why_not(setup: SideSetup, model: HeadModel, normals: NormalChoice) -> str:
 def _no_checkpoint(setup: SideSetup) -> str:
     if setup.checkpoint is None:
         peer = PEERS.get(setup.method)
-        needs = "needs checkpoint: normals.ckpt, from Pixel3DMM's authors"
-        if peer is not None:
-            needs = needs_checkpoint(peer)
+        needs = FRONT_END_NEEDS if peer is None else needs_checkpoint(peer)
         return f"it {needs}; pass it with --checkpoint {setup.method}=FILE"
     if not setup.checkpoint.exists():
         return f"checkpoint {setup.checkpoint} does not exist; check --checkpoint"

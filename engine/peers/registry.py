@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["PEERS", "Peer", "needs_checkpoint"]
+__all__ = ["FRONT_END", "FRONT_END_NEEDS", "PEERS", "Peer", "needs_checkpoint"]
+
+FRONT_END: Final = "pixel3dmm-net"
+"""The method that optimises against the normals of Pixel3DMM's official network."""
+
+FRONT_END_NEEDS: Final = (
+    "needs checkpoint: normals.ckpt, from Pixel3DMM's authors "
+    "(https://github.com/SimonGiebenhain/pixel3dmm), licence: of the code CC BY-NC 4.0"
+)
 
 _FLAME_2020 = "FLAME 2020's generic_model.pkl"
 _RESEARCH = "Max Planck Society, non-commercial research"

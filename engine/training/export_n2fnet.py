@@ -118,7 +118,7 @@ def _made_points(random: np.random.Generator) -> F32:
     face = np.concatenate([face, face[: N_MEDIAPIPE - N_SURFACE]])
     turn = Rotation.from_rotvec(random.normal(0, 0.3, 3)).as_matrix()
     flat = 0.04 * (face @ turn.T) * [1, -1, 1] + random.normal(0, 0.005, face.shape)
-    points: F32 = (flat + [0.5, 0.5, 0.0]).astype(np.float32)
+    points: F32 = (flat + np.array([0.5, 0.5, 0.0])).astype(np.float32)
     return points
 
 

@@ -124,7 +124,15 @@ class N2FSettings:
                 f"trunk_px {self.trunk_px}, size_px {self.size_px}; expected 64 or 128, and a "
                 "multiple of it"
             )
-        for name in ("batch_size", "n_passes", "hidden", "grid_width", "point_codes", "log_every", "val_every"):
+        for name in (
+            "batch_size",
+            "n_passes",
+            "hidden",
+            "grid_width",
+            "point_codes",
+            "log_every",
+            "val_every",
+        ):
             if type(value := getattr(self, name)) is not int or value < 1:
                 raise ValueError(f"{name} {value!r}, expected a whole number of at least 1")
         if not 0 <= self.ema_decay < 1:

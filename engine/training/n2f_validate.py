@@ -44,7 +44,9 @@ def validate_n2fnet(
         rows = store.read(indices[first : first + _AT_ONCE])
         picture = "image" in settings.inputs
         batch = batch_from_map_rows(rows, settings.trunk_px, picture=picture)
-        out = N2FOutputs(*(t.cpu() for t in net(batch.maps(settings.inputs).to(device), batch.points.to(device))))
+        out = N2FOutputs(
+            *(t.cpu() for t in net(batch.maps(settings.inputs).to(device), batch.points.to(device)))
+        )
         columns["turn"] += torch.rad2deg(geodesic(out.rotation, batch.R)).tolist()
         columns["jaw"] += torch.rad2deg((out.jaw - batch.jaw).norm(dim=1)).tolist()
         columns["lids"] += (out.eyelids - batch.eyelids).abs().mean(dim=1).tolist()

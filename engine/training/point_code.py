@@ -22,7 +22,7 @@ def points_present(points: Tensor) -> Tensor:
 
 
 class PointCode(nn.Module):
-    """(B, 478, 3) points, in crop sizes -> (B, n_codes + 12), of order 1; zeros where there are none.
+    """(B, 478, 3) points, in crop sizes -> (B, n_codes + 12), of order 1; without points zeros.
 
     Codes, then the turn (3 x 3, crop-view frame from head frame as far as the points are a weak
     perspective), place (x, y) and log size in the crop.

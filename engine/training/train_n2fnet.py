@@ -162,8 +162,16 @@ def _start(
 
 
 def _check_same(new: N2FSettings, old: N2FSettings, path: Path) -> None:
-    names = ("inputs", "trunk_px", "widths", "blocks", "grid_width", "hidden", "n_passes",
-             "point_codes")
+    names = (
+        "inputs",
+        "trunk_px",
+        "widths",
+        "blocks",
+        "grid_width",
+        "hidden",
+        "n_passes",
+        "point_codes",
+    )
     for name in names:
         if getattr(new, name) != getattr(old, name):
             raise AssetError(

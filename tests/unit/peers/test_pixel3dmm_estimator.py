@@ -8,6 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.tree import cli
+from engine.benchmark import methods
+from engine.benchmark.methods import MethodMaker, MethodSetup
+from engine.benchmark.predictors import SampleSight
+from engine.benchmark.types import Truth
 from engine.errors import AssetError, ModelContractError
 from engine.fitting.reconstructor import OptimisingReconstructor
 from engine.fitting.settings import FitSettings
@@ -21,6 +25,7 @@ from engine.normal_choice import choose_normals
 from engine.peers.pixel3dmm_checkpoint import read_checkpoint
 from engine.peers.pixel3dmm_estimator import Pixel3dmmEstimator, Pixel3dmmOptions
 from engine.peers.pixel3dmm_export import export_pixel3dmm
+from engine.peers.registry import FRONT_END_NEEDS
 from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
 from engine.types import FaceCrop, Frame
@@ -210,6 +215,30 @@ def test_both_official_networks_reach_the_optimiser(
     assert fitted.last is not None
     assert "uv_pixel" in fitted.last.terms  # random weights give no smooth map to compare with
     fitted.close()
+
+
+@pytest.mark.assets
+def test_the_benchmark_takes_the_official_networks(
+    normals: Path, uv: Path, coords: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MethodMaker(MethodSetup()).obstacle("pixel3dmm-net") == FRONT_END_NEEDS
+    monkeypatch.setattr(methods, "FitSettings", lambda **given: FitSettings(iters=3, **given))
+    files = (("pixel3dmm-net", normals), ("pixel3dmm-uv", uv))
+    maker = MethodMaker(MethodSetup(checkpoints=files))
+    assert maker.identity("pixel3dmm-net").startswith("normals.ckpt")
+    assert "uv.ckpt" in maker.identity("pixel3dmm-net")
+    predictor = maker.make("pixel3dmm-net")
+    try:
+        found = predictor.predict(SampleSight(clip_frame(), Truth(), None))
+    finally:
+        predictor.close()
+    assert found is not None
+    assert {"normals", "optimise"} <= found.stage_ms.keys()
+    coords.rename(coords.with_suffix(".moved"))
+    try:
+        assert "flame_uv_coords.npy" in maker.obstacle("pixel3dmm-net")
+    finally:
+        coords.with_suffix(".moved").rename(coords)
 
 
 @pytest.mark.assets
