@@ -24,8 +24,8 @@ def n2fnet(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="baseline, two-stage, both-frames, finetuned, noseg, rgb, drawn, or a TOML "
-            "file. Default: two-stage with --shards or --predicted, else drawn.",
+            help="baseline, two-stage, both-frames, with-points, finetuned, noseg, rgb, drawn, or "
+            "a TOML file. Default: two-stage with --shards or --predicted, else drawn.",
         ),
     ] = None,
     drawn: Annotated[
