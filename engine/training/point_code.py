@@ -71,7 +71,7 @@ class PointCode(nn.Module):
         surface = points[:, :N_SURFACE]
         centre = surface.mean(dim=1, keepdim=True)
         upright = (surface - centre) * points.new_tensor([1.0, -1.0, 1.0])
-        size = (upright.square().sum(dim=(1, 2), keepdim=True) / N_SURFACE + 1e-12).sqrt()
+        size = (upright.square().sum(dim=(1, 2), keepdim=True) / N_SURFACE).sqrt().clamp_min(1e-4)
         unit = upright / size
         turn = _nearest_rotation(unit.transpose(1, 2) @ self.canonical / N_SURFACE)
         left_over = (unit @ turn - self.canonical).flatten(1)
@@ -81,7 +81,8 @@ class PointCode(nn.Module):
 
 def _nearest_rotation(matrices: Tensor) -> Tensor:
     """The orthogonal factors of (B, 3, 3), by Newton's iteration: graphs have no decomposition."""
-    x = matrices / (matrices.square().sum(dim=(1, 2), keepdim=True) + 1e-12).sqrt()
+    # Not by adding something small, which the exporter takes for nothing.
+    x = matrices / matrices.square().sum(dim=(1, 2), keepdim=True).sqrt().clamp_min(1e-6)
     for _ in range(_POLAR_STEPS):
         x = 1.5 * x - 0.5 * x @ (x.transpose(1, 2) @ x)
     return x

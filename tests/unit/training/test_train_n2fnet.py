@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from engine.errors import AssetError, ModelContractError
 from engine.flame.cache import import_flame
@@ -21,7 +22,7 @@ from engine.stages.normal_estimator import NormalEstimator
 from engine.stages.onnx_session import OnnxSession
 from engine.synth.draw_maps import DrawPlan, draw_maps
 from engine.synth.map_files import MapStore
-from engine.training.checkpoint import load_checkpoint
+from engine.training.checkpoint import load_checkpoint, write_weights
 from engine.training.export_n2fnet import N2F_OUTPUTS, export_n2fnet
 from engine.training.n2f_data import MapFolders, share_counts
 from engine.training.n2f_maps import MapSources, prepare_maps
@@ -32,7 +33,7 @@ from engine.training.n2f_settings import (
     config_names,
     read_n2f_settings,
 )
-from engine.training.n2f_weights import N2FNET, read_n2fnet
+from engine.training.n2f_weights import N2FNET, N2FRecipe, read_n2fnet
 from engine.training.train_n2fnet import N2FPaths, train_n2fnet
 from engine.types import FlameParams, Reconstruction
 from tests.bumpy_head import bumpy_head
@@ -254,6 +255,46 @@ def test_other_inputs_make_a_network(inputs: tuple[str, ...]):
     net = ExportedN2FNet(N2FNet(replace(SMALL, inputs=inputs, stages=()), 6, 4)).eval()
     image = torch.zeros(1, 128, 128, 3, dtype=torch.uint8 if "image" in inputs else torch.float32)
     assert net(image)[0].shape == (1, 6)
+
+
+@pytest.mark.slow
+def test_a_network_with_points_is_exported_as_it_is(tmp_path: Path):
+    inputs = ("head", "mask", "coordinates", "points")
+    recipe = N2FRecipe.of(replace(SMALL, inputs=inputs, point_codes=8), HEAD)
+    net = recipe.make_net()
+    assert net.points is not None
+    random = torch.Generator().manual_seed(0)
+    net.points.learn_basis(0.5 + 0.1 * torch.randn(30, 478, 3, generator=random))
+    nn.init.normal_(net.step.weight, std=0.1, generator=random)  # so that what it sees counts
+    write_weights(tmp_path / "weights.npz", net.state_dict(), recipe)
+    assert export_n2fnet(tmp_path / "weights.npz", tmp_path / "net.onnx", HEAD).holds
+    regressor = FlameRegressor(tmp_path / "net.onnx", HEAD)
+    assert set(regressor.session.inputs) == {"head", "mask", "points"}
+    maps = {
+        "head": np.zeros((1, 128, 128, 3), np.float32),
+        "mask": np.zeros((1, 128, 128), np.float32),
+    }
+    shapes = [
+        regressor.session.run({**maps, "points": np.float32(points)})["shape"].copy()
+        for points in (
+            np.zeros((1, 478, 3)),
+            0.5 + 0.1 * random_points(1),
+            0.5 + 0.1 * random_points(2),
+        )
+    ]
+    assert np.abs(shapes[0] - shapes[1]).max() > 1e-3
+    assert np.abs(shapes[1] - shapes[2]).max() > 1e-3
+
+
+def random_points(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(1, 478, 3))
+
+
+@pytest.mark.gl
+def test_points_are_asked_for_where_no_samples_have_any(maps: Path, tmp_path: Path):
+    settings = replace(SMALL, inputs=("head", "mask", "coordinates", "points"))
+    with pytest.raises(AssetError, match=r"looks at MediaPipe's points: 0 samples .*--shards"):
+        train_n2fnet(settings, HEAD, paths(maps, tmp_path))
 
 
 def test_a_course_is_scaled_with_its_stages():
