@@ -22,7 +22,7 @@ def points_present(points: Tensor) -> Tensor:
 
 
 class PointCode(nn.Module):
-    """(B, 478, 3) points, in crop sizes -> (B, n_codes + 12), of order 1; without points zeros.
+    """(B, 478, 3) points, in crop sizes -> (B, n_codes + 12), of order 1; finite without points.
 
     Codes, then the turn (3 x 3, crop-view frame from head frame as far as the points are a weak
     perspective), place (x, y) and log size in the crop.
@@ -63,8 +63,7 @@ class PointCode(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         left_over, turn, place = self._aligned(points)
         codes = ((left_over - self.middle) @ self.basis.T).clamp(-_MOST, _MOST)
-        features = torch.cat([codes, 2 * turn.flatten(1), place], dim=1)
-        return points_present(points)[:, None] * features
+        return torch.cat([codes, 2 * turn.flatten(1), place], dim=1)
 
     def _aligned(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What is left (B, 1404), turn (B, 3, 3), place and size (B, 3)."""
