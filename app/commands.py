@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.options import Options
 from app.source_thread import Request
-from app.worker import Options
 
 __all__ = ["Commands"]
 

@@ -12,10 +12,9 @@ from engine.compare.difference import MeshDifference
 from engine.compare.offline_side import OfflineSide
 from engine.compare.side_fit import SideFit
 from engine.compare.sides import Side
-from engine.errors import CaptureError, EngineError
+from engine.errors import CaptureError, EngineError, cause_of
 from engine.io.source import Source
 from engine.types import Frame
-from engine.video_fit import cause_of
 
 __all__ = ["CompareWorker"]
 

@@ -7,34 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from app.camera_desk import chosen_format
 from app.camera_watch import CameraWatch
-from app.cli.choices import chosen_method
 from app.display import check_display
 from app.leaving import leave, let_signals_close
-from app.method_menu import Methods
 from app.persons import Persons
 from app.provider_desk import ProviderDesk
 from app.recording import RecordingDesk
 from app.session import LiveSession, Loaded, make_application
 from app.settings import SettingsStore, user_settings_dir
-from app.source_menu import first_request, present_spec, remembered_request, request_of
-from app.steadier import Steadier
+from app.source_menu import first_request, remembered_request, request_of
+from app.source_thread import Request
 from app.view import State, View
-from app.worker import Request
 from engine.errors import CaptureError, EngineError, OutputError
-from engine.head_choice import chosen_head_model
 from engine.io.image import save_png
-from engine.io.source import Source
-from engine.methods import LIVE_METHODS, obstacles
-from engine.normal_choice import choose_normals
-from engine.pipeline import Reconstructor
-from engine.render.overlay import head_renderer
-from engine.source_factory import open_source
 from engine.stages.onnx_session import available_providers
 from engine.streaming.targets import SendTarget
 
-__all__ = ["LiveSettings", "Photographer", "load_parts", "run_window"]
+__all__ = ["LiveSettings", "Photographer", "run_window"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +71,7 @@ def run_window(settings: LiveSettings) -> int:
     if settings.n_faces is not None:
         store.change(n_faces=settings.n_faces)
     session = LiveSession(
-        load=lambda tell: load_parts(settings, session, tell),
+        load=lambda tell: _load(settings, session, tell),
         store=store,
         persons=persons,
         providers=ProviderDesk(store, available_providers),
@@ -103,6 +92,13 @@ def run_window(settings: LiveSettings) -> int:
     return leave(code, clean=session.stopped_clean)
 
 
+def _load(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:
+    """What fits heads is imported here, on the loader's thread, when the window is open already."""
+    from app.loading import load_parts
+
+    return load_parts(settings, session, tell)
+
+
 def _first_request(settings: LiveSettings, store: SettingsStore) -> Request:
     """What was asked for, else what was shown last, else what there is."""
     if settings.source:
@@ -113,59 +109,6 @@ def _first_request(settings: LiveSettings, store: SettingsStore) -> Request:
         if request is not None:
             return request
     return first_request()
-
-
-def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:
-    """Head model and networks; on the loader's thread, which tells what it is at."""
-    tell("Loading the head model …")
-    model = chosen_head_model(settings.model)
-    if (desk := session.recording) is not None:
-        desk.equip(model)
-        for target in settings.send:
-            desk.send_to(target)
-    tell("Loading the networks …")
-    session.window.providers.prime()
-    normals = choose_normals(settings.normals)
-    stored, no_normals = session.window.store.present, "" if normals.path else normals.reason
-    names = dict.fromkeys((*LIVE_METHODS, *([settings.method] if settings.method else [])))
-    reasons = obstacles(names, model, settings.n2fnet, no_normals)
-    if settings.method is not None:
-        method = chosen_method(settings.method, model, normals, settings.n2fnet)
-    elif stored.method in reasons and not reasons[stored.method]:
-        method = stored.method
-    else:
-        method = chosen_method(None, model, normals, settings.n2fnet)
-
-    def make_fitter() -> Reconstructor:
-        provider = session.window.providers.present
-        return Reconstructor(
-            model,
-            method=session.window.method,
-            n_faces=session.window.store.present.n_faces,
-            by_turns=session.window.store.present.by_turns,
-            normals=normals.load(provider),
-            provider=provider,
-            weights=settings.n2fnet,
-        )
-
-    def open_named(spec: str) -> Source:
-        stored = session.window.store.present
-        return open_source(present_spec(spec, stored), model, chosen_format(stored))
-
-    def make_steadier() -> Steadier:
-        window = session.window
-        return Steadier(model, window.persons.shape_of(window.store.present.person, model.model_id))
-
-    return Loaded(
-        lambda ctx: head_renderer(ctx, model, live=not settings.smooth_edges),
-        make_fitter,
-        open_named,
-        no_normals=normals.reason,
-        methods=Methods(
-            method, {name: reasons.get(name, "") for name in dict.fromkeys((*reasons, method))}
-        ),
-        make_steadier=make_steadier,
-    )
 
 
 def _log_instead_of_abort() -> None:

@@ -11,11 +11,12 @@ import numpy as np
 from app.hud import ShownMeter
 from app.meter import memory_mb
 from app.method_menu import Methods
+from app.options import Options
 from app.qt import QTimer
 from app.session import LiveSession, Loaded, make_application
 from app.source_thread import Request
 from app.view import State, View
-from app.worker import Options, Worker
+from app.worker import Worker
 from engine.flame.landmarks import landmarks68
 from engine.flame.model import HeadModel
 from engine.frames import default_camera, project

@@ -8,6 +8,7 @@ from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
 from app.film_bar import FilmBar
 from app.hud import Hud
 from app.method_menu import MethodButton, Methods
+from app.options import Options
 from app.overlay_widget import OverlayWidget
 from app.persons import Persons
 from app.provider_desk import ProviderDesk
@@ -25,6 +26,7 @@ from app.record_control import recording_button
 from app.recording import RecordingDesk
 from app.settings import Settings, SettingsStore
 from app.source_menu import SourceButton, request_of
+from app.source_thread import Request
 from app.stage import Stage
 from app.status_line import Calm, StatusLine
 from app.telling import gives_text, state_text
@@ -37,7 +39,6 @@ from app.window_menu import MenuButton
 from app.window_picture import window_picture
 from app.window_settings import Follows, WindowSettings
 from app.window_shortcuts import add_keys
-from app.worker import Options, Request
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import RenderMode
 from engine.types import U8

@@ -2,11 +2,11 @@
 
 import logging
 import time
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from app.looking_ahead import LookingAhead, TwoStages
 from app.meter import Meter
+from app.options import Options
 from app.picture_watch import PictureWatch
 from app.source_thread import Shot, SourceThread
 from app.steadier import Steadier
@@ -16,7 +16,7 @@ from engine.pipeline import SeenFrame
 from engine.types import Frame, Reconstruction
 from engine.video_fit import Fitter
 
-__all__ = ["Keeper", "LiveFitter", "Options", "Play"]
+__all__ = ["Keeper", "LiveFitter", "Play"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,16 +45,6 @@ class Compares(TwoStages, Protocol):
     def rival(self) -> str: ...
     def compare_with(self, method: str, /) -> None: ...
     def fit_rivals(self, seen: SeenFrame, /) -> list[Reconstruction]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How sources are read and fits are made."""
-
-    every_frame: bool = True  # of files: none is dropped, the film waits for slow fits
-    turns: int = 0  # quarter turns against the clock of every picture
-    pipelined: bool = False  # see the next frame while one is fitted: more frames, more lag
-    steady: bool = True  # filter what trembles
 
 
 class Keeper(Protocol):

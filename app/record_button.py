@@ -1,7 +1,7 @@
 """The button that records, says how the take stands, and whose menu offers what can be kept."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.qt import (
     QAction,
@@ -19,9 +19,11 @@ from app.recording import RecordingDesk
 from app.settings import SettingsStore
 from app.told import Told
 from engine.recording.shot import Content
-from engine.recording.take import TakeState
 from engine.streaming.sink import SinkState
 from engine.streaming.targets import SendTarget, parse_target
+
+if TYPE_CHECKING:
+    from engine.recording.take import TakeState
 
 __all__ = ["RecordButton", "take_text"]
 
@@ -35,7 +37,7 @@ _SUFFIXES = {".mp4": "MP4", ".mkv": "Matroska (MKV)"}
 _LOOK_EVERY_MS = 500
 
 
-def take_text(state: TakeState) -> str:
+def take_text(state: "TakeState") -> str:
     """What the button says of a take: length, size, drops."""
     minutes, seconds = divmod(int(state.seconds), 60)
     parts = [f"{minutes}:{seconds:02d}"]

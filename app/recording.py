@@ -1,5 +1,6 @@
 """What the window records and sends: takes, screenshots, the last seconds, receivers; no Qt."""
 
+import importlib
 import logging
 import os
 import queue
@@ -8,22 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.told import Told, take_told
 from app.view import State, View
 from engine.errors import EngineError, OutputError
 from engine.flame.model import HeadModel
-from engine.head_exports import arkit_solver
 from engine.io.image import save_png
 from engine.recording.files import free_path, rescue_partials, take_stem
 from engine.recording.pictures import ShotPainter
 from engine.recording.replay import Replay
 from engine.recording.shot import Content, Look, Shot, shot_of
-from engine.recording.take import Take, TakeState
-from engine.recording.writers import FilmWriter, ParameterWriter, TakeWriter
 from engine.streaming.sink import SinkState, SinkThread
-from engine.streaming.targets import SendTarget, make_sink, send_pattern
+from engine.streaming.targets import SendTarget
 from engine.types import U8
+
+if TYPE_CHECKING:
+    from engine.recording.take import Take, TakeState
+    from engine.recording.writers import TakeWriter
 
 __all__ = ["RecordingDesk", "TakeSettings", "Told", "default_folder"]
 
@@ -32,6 +35,13 @@ logger = logging.getLogger(__name__)
 _FINISHING_S = 60.0
 """So long a film may take to be written to its end: an hour of it is copied once more."""
 _FEW_PROCESSORS = 4
+_LATER = (
+    "engine.head_exports",
+    "engine.recording.take",
+    "engine.recording.writers",
+    "engine.streaming.senders",
+)
+"""Imported while the window is open already: together they take as long as half of it."""
 _PRIVATE = "Privacy is on: pictures are not kept. Record, and parameters alone are written."
 _NO_HEAD = "The head model is still being loaded; try again in a moment."
 
@@ -82,7 +92,9 @@ class RecordingDesk:
         self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
 
     def equip(self, model: HeadModel) -> None:
-        """The head model is loaded: heads can be drawn, and takes begin."""
+        """The head model is loaded: heads can be drawn, and takes begin. On any thread."""
+        for name in _LATER:
+            importlib.import_module(name)
         self._model = model
         if rescued := rescue_partials(self.folder):
             names = ", ".join(path.name for path in rescued)
@@ -107,7 +119,7 @@ class RecordingDesk:
             sink.submit(unseen)
 
     @property
-    def take(self) -> TakeState | None:
+    def take(self) -> "TakeState | None":
         """The take in progress; None while there is none."""
         take = self._take
         return take.state if take is not None else None
@@ -163,6 +175,8 @@ class RecordingDesk:
         if model is None:
             self._told.put(Told(_NO_HEAD, is_problem=True))
             return False
+        from engine.recording.take import Take
+
         try:
             stem = take_stem(self._clock())
             suffix = ".npz" if settings.private else settings.suffix
@@ -231,6 +245,8 @@ class RecordingDesk:
             return
         shots, settings = replay.shots(), self.settings
 
+        from engine.recording.take import Take
+
         def record() -> None:
             path = free_path(self.folder, f"{take_stem(self._clock())}-last", settings.suffix)
             take = Take(self._writer(path, model, settings, live=False), path.with_suffix(".json"))
@@ -249,6 +265,9 @@ class RecordingDesk:
         if target.kind == "camera" and self.settings.private:
             self._told.put(Told(_PRIVATE, is_problem=True))
             return
+        from engine.head_exports import arkit_solver
+        from engine.streaming.senders import make_sink
+
         with self._changed:
             if target not in self._sinks:
                 self._sinks[target] = SinkThread(
@@ -267,6 +286,8 @@ class RecordingDesk:
 
     def test_channels(self, target: SendTarget) -> None:
         """Move every channel of a receiver in turn; the face is not sent there meanwhile."""
+        from engine.streaming.senders import send_pattern
+
         was_sent_to = target in self._sinks
         self.stop_sending(target)
 
@@ -292,7 +313,9 @@ class RecordingDesk:
 
     def _writer(
         self, path: Path, model: HeadModel, settings: TakeSettings, *, live: bool
-    ) -> Callable[[], TakeWriter]:
+    ) -> "Callable[[], TakeWriter]":
+        from engine.recording.writers import FilmWriter, ParameterWriter
+
         if settings.private:
             return lambda: ParameterWriter(path, model)
         # On few processors the encoder must leave time to fit heads: files get larger.

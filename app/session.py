@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import moderngl
 
@@ -24,15 +25,17 @@ from app.qt import (
 )
 from app.recording import RecordingDesk
 from app.settings import SettingsStore
-from app.steadier import Steadier
+from app.source_thread import Request
 from app.theme import apply_theme
 from app.view import State, View
-from app.worker import LiveFitter, Request, Worker
-from engine.errors import EngineError
+from engine.errors import EngineError, cause_of
 from engine.io.camera import CameraInfo
 from engine.io.source import Source
 from engine.render.renderer import MeshRenderer
-from engine.video_fit import cause_of
+
+if TYPE_CHECKING:
+    from app.steadier import Steadier
+    from app.worker import LiveFitter, Worker
 
 __all__ = ["LiveSession", "Loaded", "make_application"]
 
@@ -65,11 +68,11 @@ class Loaded:
     """What a window can do once head model and networks are known."""
 
     make_renderer: Callable[[moderngl.Context], MeshRenderer]
-    make_fitter: Callable[[], LiveFitter]
+    make_fitter: "Callable[[], LiveFitter]"
     open_source: Callable[[str], Source]
     no_normals: str = ""  # why there is no normal network; empty where there is one
     methods: Methods | None = None  # to choose from; None: no choice
-    make_steadier: Callable[[], Steadier] | None = None
+    make_steadier: "Callable[[], Steadier] | None" = None
 
 
 class LiveSession(QObject):
@@ -87,7 +90,7 @@ class LiveSession(QObject):
     def __init__(
         self,
         make_renderer: Callable[[moderngl.Context], MeshRenderer] | None = None,
-        make_fitter: Callable[[], LiveFitter] | None = None,
+        make_fitter: "Callable[[], LiveFitter] | None" = None,
         open_named: Callable[[str], Source] | None = None,
         no_normals: str = "",
         methods: Methods | None = None,
@@ -128,8 +131,8 @@ class LiveSession(QObject):
             compare_with=lambda name: self._tell(lambda w: w.compare_with(name)),
             seek=lambda share: self._tell(lambda w: w.seek(share)),
             set_options=lambda options: self._tell(lambda w: w.set_options(options)),
-            renew_fitter=lambda: self._tell(Worker.renew_fitter),
-            renew_person=lambda: self._tell(Worker.renew_person),
+            renew_fitter=lambda: self._tell(lambda w: w.renew_fitter()),
+            renew_person=lambda: self._tell(lambda w: w.renew_person()),
         )
         self.recording = recording
         self.window = MainWindow(
@@ -167,7 +170,7 @@ class LiveSession(QObject):
         if window.has_failed:
             window.open(Request(f"webcam:{camera.index}", camera.name))
         else:
-            self._tell(Worker.retry_now)
+            self._tell(lambda w: w.retry_now())
 
     def publish(self, view: View) -> None:
         """Show this view as soon as the window looks; from any thread."""
@@ -190,7 +193,7 @@ class LiveSession(QObject):
             self._loader = threading.Thread(target=self._run_load, name="n2f-loader", daemon=True)
             self._loader.start()
 
-    def _tell(self, act: Callable[[Worker], None]) -> None:
+    def _tell(self, act: "Callable[[Worker], None]") -> None:
         if self.worker is not None:
             act(self.worker)
 
@@ -218,6 +221,8 @@ class LiveSession(QObject):
         self._begin(loaded)
 
     def _begin(self, loaded: Loaded) -> None:
+        from app.worker import Worker
+
         self.worker = Worker(
             loaded.make_fitter,
             loaded.open_source,

@@ -11,11 +11,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from app.mailbox import Mailbox
-from engine.errors import CaptureError, EngineError
+from engine.errors import CaptureError, EngineError, cause_of
 from engine.io.camera_format import CameraFormat
 from engine.io.source import Source
 from engine.types import Frame
-from engine.video_fit import cause_of
 
 __all__ = ["Request", "Seekable", "Shot", "SourceThread"]
 

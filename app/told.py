@@ -1,8 +1,10 @@
 """What a person should read of recordings."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from engine.recording.take import TakeState
+if TYPE_CHECKING:
+    from engine.recording.take import TakeState
 
 __all__ = ["Told", "take_told"]
 
@@ -15,7 +17,7 @@ class Told:
     is_problem: bool = False
 
 
-def take_told(state: TakeState) -> Told:
+def take_told(state: "TakeState") -> Told:
     """How a take that was stopped came out."""
     if state.problem:
         return Told(state.problem, is_problem=True)

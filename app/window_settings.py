@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.options import Options
 from app.persons import Persons
 from app.qt import QApplication, QObject, QTimer
 from app.settings import Settings, SettingsStore
 from app.theme import apply_theme
 from app.view import View
-from app.worker import Options
 
 __all__ = ["Follows", "WindowSettings"]
 

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.play import Compares, LiveFitter, Options, Play
+from app.options import Options
+from app.play import Compares, LiveFitter, Play
 from app.source_thread import Request, SourceThread
 from app.steadier import Steadier
 from app.view import State, View
-from engine.errors import EngineError
+from engine.errors import EngineError, cause_of
 from engine.io.source import Source
-from engine.video_fit import cause_of
 
-__all__ = ["LiveFitter", "Options", "Request", "Worker"]
+__all__ = ["LiveFitter", "Worker"]
 
 logger = logging.getLogger(__name__)
 

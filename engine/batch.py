@@ -15,14 +15,14 @@ from engine.batch_plan import (
     remove_outputs,
     write_record,
 )
-from engine.errors import CaptureError, EngineError
+from engine.errors import CaptureError, EngineError, cause_of
 from engine.fit_writer import FitWriter
 from engine.flame.model import HeadModel
 from engine.io.image import load_image
 from engine.io.results import Status, SummaryRow
 from engine.io.video import VideoSource
 from engine.types import LOW_QUALITY, Frame
-from engine.video_fit import FittedVideo, Fitter, cause_of, fit_video
+from engine.video_fit import FittedVideo, Fitter, fit_video
 
 __all__ = ["Batch", "BatchSettings", "Outcome", "judge_video"]
 

@@ -19,6 +19,7 @@ __all__ = [
     "OutputError",
     "ProviderError",
     "ScoreError",
+    "cause_of",
 ]
 
 
@@ -48,3 +49,8 @@ class ScoreError(EngineError):
 
 class OutputError(EngineError):
     """A result cannot be written."""
+
+
+def cause_of(error: Exception) -> str:
+    """What an error that nobody foresaw, in a fitter, says: one line for people."""
+    return ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))

@@ -1,36 +1,21 @@
 """The ways to fit a head: what each begins with, whether it is refined, and which file it needs."""
 
-import logging
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from engine.errors import AssetError, EngineError
-from engine.face_fit import FaceFollower, LandmarkFollower, NetworkFollower
-from engine.flame.model import HeadModel
+from engine.errors import AssetError
 from engine.io.assets import asset_path, load_manifest, sha256_of
-from engine.stages.flame_regressor import FlameRegressor
-from engine.stages.landmark_placer import LandmarkPlacer
-from engine.stages.normal_surface import NormalSurface
-from engine.stages.refiner import FOR_PREDICTED, Refiner
 
 __all__ = [
     "DEFAULT",
     "LIVE_METHODS",
     "METHODS",
-    "Followers",
     "Method",
-    "default_method",
-    "load_regressor",
     "method_named",
     "network_identity",
     "network_path",
-    "obstacle",
-    "obstacles",
 ]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,121 +81,3 @@ def network_identity(name: str, weights: Path | None) -> str:
     """For records: the network's file and the start of its hash; empty without one."""
     path = network_path(method_named(name), weights)
     return f"{path.name} {sha256_of(path)[:12]}" if path is not None else ""
-
-
-def load_regressor(
-    method: Method, model: HeadModel, weights: Path | None, provider: str = "auto"
-) -> FlameRegressor | None:
-    """The network of a method; None if it needs none.
-
-    Args:
-        weights: as for `network_path`.
-        provider: as for `OnnxSession`; where it does not work, the CPU is used, and that logged.
-    Raises: AssetError: if the file is missing or damaged. ModelContractError: if it is for another
-        head model. ProviderError.
-    """
-    path = network_path(method, weights)
-    if path is None:
-        return None
-    regressor = FlameRegressor(path, model, provider=provider, may_fall_back=True)
-    if regressor.session.fallback:
-        log.warning("%s runs on the %s", path.name, regressor.session.fallback)
-    return regressor
-
-
-def obstacle(name: str, model: HeadModel, weights: Path | None, no_normals: str) -> str:
-    """Why a method cannot be used here; empty where it can.
-
-    Args:
-        weights: as for `load_regressor`.
-        no_normals: why there is no normal network; empty where there is one.
-    """
-    method = method_named(name)
-    if method.needs_normals and no_normals:
-        return f"no normal network: {no_normals}"
-    try:
-        load_regressor(method, model, weights)
-    except EngineError as error:
-        return str(error)
-    return ""
-
-
-def obstacles(
-    names: Iterable[str], model: HeadModel, weights: Path | None, no_normals: str
-) -> dict[str, str]:
-    """`obstacle` of several methods by name; a network that they share is loaded once."""
-    found: dict[tuple[str | None, bool], str] = {}
-    reasons = {}
-    for name in names:
-        method = method_named(name)
-        key = (method.network, method.needs_normals)
-        if key not in found:
-            found[key] = obstacle(name, model, weights, no_normals)
-        reasons[name] = found[key]
-    return reasons
-
-
-def default_method(model: HeadModel, weights: Path | None, no_normals: str) -> str:
-    """The best method that can be used here; the log says why where it is not DEFAULT."""
-    problem = obstacle(DEFAULT, model, weights, no_normals)
-    if not problem:
-        return DEFAULT
-    name = "landmarks" if no_normals else "landmarks-refined"
-    log.warning("method %s instead of %s: %s", name, DEFAULT, problem)
-    return name
-
-
-class Followers:
-    """Makes followers by methods; what they share is loaded when first needed."""
-
-    def __init__(
-        self,
-        model: HeadModel,
-        weights: Path | None,
-        *,
-        tracking: bool,
-        others: Mapping[str, Callable[[], FaceFollower]] | None = None,
-        provider: str = "auto",
-    ) -> None:
-        """Args:
-        others: what makes followers of methods that are not known here, by name.
-        provider: as for `load_regressor`.
-        """
-        self._provider = provider
-        self._others = dict(others or {})
-        self._model, self._weights, self._tracking = model, weights, tracking
-        self._regressors: dict[str, FlameRegressor | None] = {}
-        self._placer: LandmarkPlacer | None = None
-        self._surface: NormalSurface | None = None
-
-    def load(self, method: Method) -> None:
-        """Load what is missing for `new`.
-
-        Raises: ValueError: if followers of the method are made elsewhere, and not by `others`.
-        """
-        if method.optimised and method.name not in self._others:
-            raise ValueError(f"method {method.name}: use engine.fitting.reconstructor")
-        network = method.network or ""
-        if network not in self._regressors:
-            self._regressors[network] = load_regressor(
-                method, self._model, self._weights, self._provider
-            )
-        if method.network is not None and self._placer is None:
-            self._placer = LandmarkPlacer(self._model)
-        if method.refined and self._surface is None:
-            self._surface = NormalSurface(self._model)
-
-    def new(self, method: Method) -> FaceFollower:
-        """By a method that was loaded; takes tens of milliseconds."""
-        if method.name in self._others:
-            return self._others[method.name]()
-        surface = self._surface if method.refined else None
-        regressor = self._regressors[method.network or ""]
-        if regressor is not None and self._placer is not None:
-            return NetworkFollower(
-                self._model, regressor, self._placer, surface=surface, tracking=self._tracking
-            )
-        refiner = None
-        if surface is not None:
-            refiner = Refiner(self._model, FOR_PREDICTED, surface=surface, tracking=self._tracking)
-        return LandmarkFollower(self._model, refiner)

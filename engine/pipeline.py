@@ -12,8 +12,9 @@ from engine.face_turns import FaceTurns
 from engine.flame.landmarks import landmarks68
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
+from engine.followers import Followers
 from engine.frames import camera_from_focal, default_camera, project
-from engine.methods import Followers, method_named
+from engine.methods import method_named
 from engine.stages.face_cropper import CropConfig, FaceCropper
 from engine.stages.face_tracks import KEEP_NS
 from engine.stages.landmark_placer import LandmarkPlacer

@@ -20,7 +20,7 @@ from engine.render.overlay import OverlayPainter
 from engine.render.trust_mark import marked
 from engine.types import Frame, Reconstruction
 
-__all__ = ["ClipFitter", "FittedVideo", "Fitter", "cause_of", "fit_video"]
+__all__ = ["ClipFitter", "FittedVideo", "Fitter", "fit_video"]
 
 MAX_FRAMES_WITH_VERTICES = 2000
 """Longer videos keep parameters only (vertices follow from them): they would take over 120 MB."""
@@ -63,11 +63,6 @@ class ClipFitter(Protocol):
     ) -> Iterator[list[Reconstruction]]:
         """The faces of each frame in turn, as late as need be; on_frame: number of frames seen."""
         ...
-
-
-def cause_of(error: Exception) -> str:
-    """What an error that nobody foresaw, in a fitter, says: one line for people."""
-    return ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
 
 
 @dataclass(slots=True)

@@ -33,9 +33,10 @@ from engine.files import replacing
 from engine.flame.face_distance import FaceDistance
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
+from engine.followers import Followers
 from engine.head_choice import chosen_head_model
 from engine.io.assets import sha256_of
-from engine.methods import METHODS, Followers, method_named, network_identity
+from engine.methods import METHODS, method_named, network_identity
 from engine.normal_choice import choose_normals
 from engine.stages.flame_regressor import FlameRegressor
 from engine.stages.landmark_placer import LandmarkPlacer

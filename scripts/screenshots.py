@@ -12,15 +12,16 @@ import numpy as np
 from PIL import Image
 
 from app.dialogs import AboutDialog, ModelsDialog, ShortcutSheet
-from app.live import LiveSettings, load_parts
+from app.live import LiveSettings
+from app.loading import load_parts
 from app.provider_desk import ProviderDesk
 from app.qt import QDialog, QImage, QTimer, QWidget
 from app.recording import RecordingDesk
 from app.session import LiveSession, make_application
 from app.settings import SettingsStore
 from app.source_menu import sample_request
+from app.source_thread import Request
 from app.view import State, View
-from app.worker import Request
 from engine.files import replacing
 from engine.io.camera import CameraInfo
 from engine.render.prediction import PredictionMode

@@ -28,7 +28,8 @@ def chosen_method(
 
     Raises: EngineError: if a method that was asked for cannot be used.
     """
-    from engine.methods import default_method, load_regressor, method_named
+    from engine.followers import default_method, load_regressor
+    from engine.methods import method_named
 
     if asked is None:
         return default_method(model, weights, "" if normals.path else normals.reason)

@@ -107,7 +107,7 @@ def live(
 
 
 def _test(targets: "tuple[SendTarget, ...]") -> None:
-    from engine.streaming.targets import send_pattern
+    from engine.streaming.senders import send_pattern
 
     if not targets or any(target.kind == "camera" for target in targets):
         raise typer.BadParameter("--test-send needs --send vmc:... or livelink:...")

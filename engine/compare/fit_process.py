@@ -12,9 +12,9 @@ from typing import Any
 from engine.compare.side_fit import SideFit, Step, StepLike, curve_of
 from engine.compare.sides import fit_frame
 from engine.compare.ways import OnStep, SideSetup
-from engine.errors import EngineError
+from engine.errors import EngineError, cause_of
 from engine.types import Frame
-from engine.video_fit import Fitter, cause_of
+from engine.video_fit import Fitter
 
 __all__ = ["Broken", "MakeFitter", "serve"]
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from engine.batch_plan import program_version
 from engine.compare.side_fit import StepLike
 from engine.flame.model import HeadModel
+from engine.followers import obstacle
 from engine.io.assets import sha256_of
-from engine.methods import METHODS, network_identity, obstacle
+from engine.methods import METHODS, network_identity
 from engine.normal_choice import NormalChoice
 from engine.peers.registry import FRONT_END, FRONT_END_NEEDS, PEERS, needs_checkpoint
 

@@ -16,7 +16,8 @@ from engine.fitting.optimiser import FittedFace, Optimiser
 from engine.fitting.settings import FitSettings
 from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
-from engine.methods import Followers, method_named
+from engine.followers import Followers
+from engine.methods import method_named
 from engine.pipeline import Reconstructor, reconstruction
 from engine.stages.head_unknowns import unknowns_of
 from engine.stages.landmark_energy import FitConfig, LandmarkEnergy

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from engine.types import F32, I32
 
@@ -32,11 +31,13 @@ class VertexNormals:
 
     def __init__(self, faces: I32, n_vertices: int) -> None:
         """faces: (F, 3) counter-clockwise seen from outside, indices below n_vertices."""
+        from scipy.sparse import csr_matrix  # slow to import, and the window can do without it
+
         n_faces = len(faces)
         columns = np.repeat(np.arange(n_faces, dtype=np.int32), 3)
         ones = np.ones(3 * n_faces, np.float32)
         self._faces = faces
-        self._vertex_from_face: Any = scipy.sparse.csr_matrix(
+        self._vertex_from_face: Any = csr_matrix(
             (ones, (faces.reshape(-1), columns)), shape=(n_vertices, n_faces)
         )
 

@@ -1,14 +1,17 @@
 """What a head model is made of: colours by region, and a neck that fades out at its cut."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse
 
 from engine.flame.model import HeadModel
 from engine.flame.normals import vertex_normals
 from engine.render.mesh_buffers import CLAY, Surface
 from engine.types import F32, I32
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 __all__ = ["PLASTER", "PORTRAIT", "Palette", "head_surface"]
 
@@ -142,11 +145,13 @@ def _softened(albedo: F32, model: HeadModel) -> F32:
     return soft
 
 
-def _neighbour_mean(faces: I32, n_vertices: int) -> scipy.sparse.csr_matrix:
+def _neighbour_mean(faces: I32, n_vertices: int) -> "csr_matrix":
+    from scipy.sparse import csr_matrix, diags
+
     rows = faces[:, [0, 1, 2, 1, 2, 0]].reshape(-1)
     columns = faces[:, [1, 2, 0, 0, 1, 2]].reshape(-1)
-    links = scipy.sparse.csr_matrix(
+    links = csr_matrix(
         (np.ones(len(rows), np.float32), (rows, columns)), shape=(n_vertices, n_vertices)
     )
     degree = np.maximum(np.asarray(links.sum(axis=1)).reshape(-1), 1.0)
-    return scipy.sparse.diags(1.0 / degree) @ links
+    return diags(1.0 / degree) @ links

@@ -21,11 +21,17 @@ def loaded_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("path", ["app.live", "app.compare_live"])
+@pytest.mark.parametrize("path", ["app.loading", "app.compare_live"])
 def test_torch_is_not_loaded_on_the_live_path(path: str):
     loaded = loaded_after(f"import {path}")
     assert "torch" not in loaded
     assert {"PyQt6", "cv2", "moderngl"} <= loaded  # it really is the live path
+
+
+def test_the_window_opens_before_what_fits_heads_is_imported():
+    loaded = loaded_after("import app.live")
+    assert {"PyQt6", "moderngl"} <= loaded
+    assert not loaded.intersection({"mediapipe", "pygltflib", "scipy", "torch", "trimesh"})
 
 
 def test_the_command_tree_loads_nothing_heavy():

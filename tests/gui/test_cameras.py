@@ -15,9 +15,9 @@ from app.method_menu import Methods
 from app.qt import QAction, QObject, QSize, pyqtSignal
 from app.session import LiveSession, Loaded
 from app.settings import SettingsStore
+from app.source_thread import Request
 from app.telling import gives_text
 from app.view import State, Stats, View
-from app.worker import Request
 from engine.errors import CaptureError
 from engine.io.camera import CameraInfo
 from engine.io.camera_format import AUTOMATIC, USUAL, CameraFormat

@@ -10,8 +10,8 @@ from app.method_menu import Methods
 from app.qt import QPoint, Qt
 from app.session import LiveSession, Loaded
 from app.settings import SettingsStore
+from app.source_thread import Request
 from app.stage import side_text
-from app.worker import Request
 from engine.frames import default_camera
 from engine.pipeline import SeenFrame
 from engine.render.renderer import MeshRenderer, RenderMode

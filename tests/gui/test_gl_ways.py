@@ -20,7 +20,7 @@ from app.compare_window import Labels
 from app.method_menu import Methods
 from app.qt import QOpenGLContext, QTimer
 from app.session import LiveSession, Loaded, make_application
-from app.worker import Request
+from app.source_thread import Request
 from engine.compare.sides import LiveSide
 from engine.render.renderer import MeshRenderer
 from tests.live_fakes import FakeFitter, FakeSource, triangle_model

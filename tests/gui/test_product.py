@@ -19,9 +19,9 @@ from app.qt import QApplication, QDialog, QMainWindow, QPalette, QPoint, Qt
 from app.session import LiveSession, Loaded
 from app.settings import Settings, SettingsStore
 from app.source_menu import present_spec, remembered_request
+from app.source_thread import Request
 from app.steadier import Steadier
 from app.view import View
-from app.worker import Request
 from engine.errors import AssetError, CaptureError
 from engine.io.assets import load_manifest
 from engine.io.camera import CameraInfo

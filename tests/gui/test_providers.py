@@ -12,7 +12,7 @@ from app.method_menu import Methods
 from app.provider_desk import FASTEST, ProviderDesk
 from app.session import LiveSession, Loaded
 from app.settings import SettingsStore
-from app.worker import Request
+from app.source_thread import Request
 from engine.errors import ProviderError
 from engine.provider_speed import ProviderSpeed
 from engine.render.renderer import MeshRenderer

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.qt import Qt
 from app.recording import RecordingDesk
 from app.session import LiveSession
-from app.worker import Request
+from app.source_thread import Request
 from engine.render.renderer import MeshRenderer
 from tests.live_fakes import FakeFitter, FakeSource, triangle_model
 

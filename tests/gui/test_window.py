@@ -13,8 +13,8 @@ from app.method_menu import Methods
 from app.qt import Qt
 from app.session import LiveSession
 from app.source_menu import sample_request
+from app.source_thread import Request
 from app.view import State, View
-from app.worker import Request
 from engine.errors import CaptureError
 from engine.io.source import Source
 from engine.render.overlay import DEFAULT_OPACITY

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from app.cli.options import METHODS_SAID
-from engine import methods
+from engine import followers, methods
 from engine.flame.model import HeadModel
+from engine.followers import Followers, default_method, obstacle
 from engine.io.assets import asset_path
 from engine.io.video import VideoSource
-from engine.methods import METHODS, Followers, default_method, method_named, obstacle
+from engine.methods import METHODS, method_named
 from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
 from tests.onnx_files import save_normal_net
@@ -51,8 +52,8 @@ def test_a_network_that_methods_share_is_looked_at_once(
 ):
     weights = save_parameter_net(tmp_path / "net.onnx", openhead)
     loaded = []
-    monkeypatch.setattr(methods, "load_regressor", lambda *given: loaded.append(given[0].network))
-    found = methods.obstacles(methods.LIVE_METHODS, openhead, weights, "")
+    monkeypatch.setattr(followers, "load_regressor", lambda *given: loaded.append(given[0].network))
+    found = followers.obstacles(methods.LIVE_METHODS, openhead, weights, "")
     assert found == dict.fromkeys(methods.LIVE_METHODS, "")
     assert loaded == [None, "n2fnet.onnx"]
 
@@ -102,13 +103,13 @@ def test_normals_are_needed_where_they_are_looked_at(openhead: HeadModel):
 def test_networks_are_loaded_once(openhead: HeadModel, tmp_path: Path, monkeypatch):
     weights = save_parameter_net(tmp_path / "net.onnx", openhead)
     loaded = []
-    original = methods.load_regressor
+    original = followers.load_regressor
     monkeypatch.setattr(
-        methods, "load_regressor", lambda *given: loaded.append(given) or original(*given)
+        followers, "load_regressor", lambda *given: loaded.append(given) or original(*given)
     )
-    followers = Followers(openhead, weights, tracking=True)
+    made = Followers(openhead, weights, tracking=True)
     for name in ("n2fnet", "n2fnet-refined", "landmarks", "n2fnet"):
-        followers.load(method_named(name))
+        made.load(method_named(name))
     assert [given[0].network for given in loaded] == ["n2fnet.onnx", None]
 
 

@@ -220,7 +220,7 @@ def test_unknown_method_is_refused(openhead: HeadModel) -> None:
         Reconstructor(openhead, method="magic")
 
 
-@pytest.mark.parametrize("module", ["app.live", "engine.pipeline", "engine.batch"])
+@pytest.mark.parametrize("module", ["app.loading", "engine.pipeline", "engine.batch"])
 def test_live_path_does_not_load_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

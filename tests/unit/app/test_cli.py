@@ -236,7 +236,7 @@ def test_privacy_refuses_what_would_show_a_picture(n2f: Run, flags: list[str]):
 def test_the_channel_test_names_every_channel_and_opens_no_window(
     n2f: Run, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("engine.streaming.targets.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("engine.streaming.senders.time.sleep", lambda seconds: None)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         port = receiver.getsockname()[1]

@@ -3,7 +3,7 @@
 import threading
 
 from app.live_bench import fake_parts, without_window
-from app.worker import Options
+from app.options import Options
 from tests.live_fakes import triangle_model
 
 

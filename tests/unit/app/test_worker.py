@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from app.source_thread import Shot, SourceThread
+from app.options import Options
+from app.source_thread import Request, Shot, SourceThread
 from app.steadier import Steadier
 from app.view import State, View
-from app.worker import Options, Request, Worker
+from app.worker import Worker
 from engine.errors import AssetError, CaptureError
 from engine.frames import default_camera
 from engine.pipeline import SeenFrame

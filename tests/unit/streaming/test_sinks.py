@@ -17,8 +17,9 @@ from engine.flame.arkit import ARKIT_NAMES, ArkitSolver
 from engine.flame.model import HeadModel, load_head_model
 from engine.recording.pictures import ShotPainter
 from engine.recording.shot import Content, Look, Shot, shot_of
+from engine.streaming.senders import make_sink, send_pattern
 from engine.streaming.sink import SinkThread
-from engine.streaming.targets import SendTarget, make_sink, parse_target, send_pattern
+from engine.streaming.targets import SendTarget, parse_target
 from engine.streaming.virtual_camera import (
     VirtualCameraSink,
     boxed,
