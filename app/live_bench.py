@@ -194,9 +194,6 @@ def measure_live(
     pictures = _clip_720p()
     normals = choose_normals(None)
 
-    def make_fitter() -> Reconstructor:
-        return Reconstructor(model, method=method, normals=normals.load())
-
     def open_source(spec: str) -> Source:
         return ClockedSource(pictures, _FAKE_FPS)
 
@@ -207,9 +204,10 @@ def measure_live(
             ", two stages at a time" if pipelined else ""
         )
         options = Options(pipelined=pipelined)
+        estimator = normals.load(beside=int(pipelined))
         parts = Loaded(
             lambda ctx: head_renderer(ctx, model, live=True),
-            make_fitter,
+            lambda normals=estimator: Reconstructor(model, method=method, normals=normals),
             open_source,
             methods=Methods(method, {method: ""}),
         )

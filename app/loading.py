@@ -49,7 +49,7 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
             method=session.window.method,
             n_faces=session.window.store.present.n_faces,
             by_turns=session.window.store.present.by_turns,
-            normals=normals.load(provider),
+            normals=normals.load(provider, beside=int(session.window.options.pipelined)),
             provider=provider,
             weights=settings.n2fnet,
         )

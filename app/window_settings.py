@@ -13,6 +13,8 @@ from app.view import View
 __all__ = ["Follows", "WindowSettings"]
 
 _SAVE_EVERY_MS = 2000
+_OF_FITTERS = ("provider", "n_faces", "by_turns", "pipelined")
+"""Settings that a fitter is made by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +46,25 @@ class WindowSettings(QObject):
 
     def change(self, **changes: object) -> None:
         """Change settings, and all that follows from them."""
-        before = self.store.present
-        self.store.change(**changes)
-        self.apply()
-        now = self.store.present
-        if (now.provider, now.n_faces, now.by_turns) != (
-            before.provider,
-            before.n_faces,
-            before.by_turns,
-        ):
-            self._follows.renew_fitter()
-        if now.person != before.person:
-            self._follows.renew_person()
+        self._follow(lambda: self.store.change(**changes))
 
     def reset(self) -> None:
         """Everything as on a fresh machine; the source stays."""
-        self.store.reset()
-        self.apply()
+        self._follow(self.store.reset)
 
     def use_profile(self, name: str) -> None:
         """Take a profile's settings; the source stays."""
-        self.store.use_profile(name)
+        self._follow(lambda: self.store.use_profile(name))
+
+    def _follow(self, alter: Callable[[], object]) -> None:
+        before = self.store.present
+        alter()
         self.apply()
+        now = self.store.present
+        if any(getattr(now, name) != getattr(before, name) for name in _OF_FITTERS):
+            self._follows.renew_fitter()
+        if now.person != before.person:
+            self._follows.renew_person()
 
     def keep_person(self, name: str, view: View) -> None:
         """Keep the shape of the first face of a view under a name.

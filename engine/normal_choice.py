@@ -1,6 +1,7 @@
 """The normal network that a person chose: the shipped one, a file, or none."""
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ WEIGHTS = "normals.onnx"
 """The network that is shipped, among the assets."""
 WEIGHTS_INT8 = "normals_int8.onnx"
 """The same with convolutions in 8 bits; where it is shipped, processors made for it take it."""
+_THREADS = 2
+"""More are hardly quicker: the network is small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,21 @@ class NormalChoice:
         """For records: the file's name and the start of its hash; empty without a network."""
         return f"{self.path.name} {sha256_of(self.path)[:12]}" if self.path is not None else ""
 
-    def load(self, provider: str = "auto") -> NormalEstimator | None:
+    def load(self, provider: str = "auto", *, beside: int = 0) -> NormalEstimator | None:
         """Ready to run, to be used from one thread.
 
         Args:
             provider: as for `OnnxSession`; where it does not work, the CPU is used, and that said.
+            beside: how many threads are busy with other frames meanwhile: where they leave no
+                second processor, one thread does it, and they all wait less for each other.
         Raises: AssetError, ProviderError.
         """
         if self.path is None:
             return None
-        estimator = NormalEstimator(self.path, provider=provider, may_fall_back=True)
+        threads = _THREADS if (os.cpu_count() or 1) - beside >= _THREADS else 1
+        estimator = NormalEstimator(
+            self.path, threads=threads, provider=provider, may_fall_back=True
+        )
         if estimator.fallback:
             logger.warning("%s runs on the %s", self.path.name, estimator.fallback)
         return estimator

@@ -51,7 +51,7 @@ def by_method(
     from engine.pipeline import Reconstructor
 
     name = chosen_method(asked, head, normals, n2fnet)
-    estimator = normals.load()
+    estimator = normals.load(beside=2)  # in videos, frames are found and fitted meanwhile
 
     def make_fitter(tracking: bool) -> Reconstructor:
         return Reconstructor(

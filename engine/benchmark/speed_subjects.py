@@ -81,7 +81,7 @@ def frames_per_s(model: HeadModel, method: str, n: int) -> float:
     Args: n: frames that count, the clip's length at most; as many as warm it up go before.
     Raises: EngineError: if the method cannot be used.
     """
-    estimator = choose_normals(None).load() if METHODS[method].needs_normals else None
+    estimator = choose_normals(None).load(beside=2) if METHODS[method].needs_normals else None
     with closing(Reconstructor(model, method=method, normals=estimator)) as reconstructor:
         fit_video(VideoSource(asset_path(CLIP)), reconstructor, model, max_frames=_WARM_UP_FRAMES)
         start = time.perf_counter()

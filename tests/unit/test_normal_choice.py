@@ -1,9 +1,11 @@
 """Which normal network is meant, and that it is loaded from there."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from engine import normal_choice
 from engine.errors import AssetError
 from engine.io.assets import sha256_of
 from engine.normal_choice import NormalChoice, choose_normals
@@ -21,6 +23,22 @@ def test_none_and_files_are_told_apart(tmp_path: Path) -> None:
     loaded = chosen.load()
     assert loaded is not None
     assert loaded.size_px == 32
+
+
+@pytest.mark.parametrize(
+    ("cores", "beside", "threads"), [(2, 0, 2), (2, 2, 1), (4, 2, 2), (1, 0, 1)]
+)
+def test_other_stages_leave_one_thread_on_few_processors(
+    cores: int, beside: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = choose_normals(str(save_normal_net(tmp_path / "made.onnx")))
+    given = []
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr(
+        normal_choice, "NormalEstimator", lambda path, **how: given.append(how) or Mock(fallback="")
+    )
+    chosen.load("cpu", beside=beside)
+    assert given == [{"threads": threads, "provider": "cpu", "may_fall_back": True}]
 
 
 def test_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
