@@ -53,6 +53,7 @@ class LiveFigures:
     """One way to run, for some seconds."""
 
     way: str
+    drawn: bool  # in a window, with the overlay
     seconds: float
     frames_per_s: float  # displayed; without drawing: handed over
     age_p50_ms: float
@@ -278,7 +279,8 @@ def _in_window(
     for timer in (begun, sampler, ending):
         timer.stop()
     cpu_s = spent_s[0] - began_s[0] if spent_s else float("nan")
-    return _figures(way, seconds, window.canvas.shown_meter, last[0], cpu_s)
+    meter = window.canvas.shown_meter
+    return _figures(way, drawn=True, seconds=seconds, meter=meter, last=last[0], cpu_s=cpu_s)
 
 
 def without_window(
@@ -306,14 +308,17 @@ def without_window(
     pause.wait(seconds)
     cpu_s = time.process_time() - began_s
     worker.stop()
-    return _figures(way, seconds, meter, last[0], cpu_s)
+    return _figures(way, drawn=False, seconds=seconds, meter=meter, last=last[0], cpu_s=cpu_s)
 
 
-def _figures(way: str, seconds: float, meter: ShownMeter, last: View, cpu_s: float) -> LiveFigures:
+def _figures(
+    way: str, *, drawn: bool, seconds: float, meter: ShownMeter, last: View, cpu_s: float
+) -> LiveFigures:
     p50, p95 = meter.age_ms or (float("nan"), float("nan"))
     stats = last.stats
     return LiveFigures(
         way=way,
+        drawn=drawn,
         seconds=seconds,
         frames_per_s=meter.fps,
         age_p50_ms=p50,

@@ -160,7 +160,7 @@ class Tour:
             "start again"
         )
         last = window.view
-        window.show_view(View(State.FAILED, "Desk camera", last.frame, last.faces, problem))
+        window.show_view(View(State.FAILED, "Desk camera", last.frame, last.faces, problem=problem))
 
     def _opened(self, show: Callable[[], None], kind: type[QDialog]) -> QWidget:
         show()
