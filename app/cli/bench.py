@@ -182,7 +182,7 @@ def _settings(
 ) -> "BenchSettings":
     from engine.benchmark.runner import BenchSettings
     from engine.benchmark.suites import open_suite
-    from engine.benchmark.types import SuiteSettings
+    from engine.benchmark.types import DEFAULT_SAMPLES, SuiteSettings
     from engine.benchmark.work import WorkSettings
     from engine.synth.pack_choice import chosen_pack
 
@@ -195,7 +195,7 @@ def _settings(
             data=places.get(name),
             preset=presets.get(name, ""),
             seed=seed,
-            n_samples=limit or SuiteSettings.n_samples,
+            n_samples=limit or DEFAULT_SAMPLES,
             pack=pack if name == "synthetic" else None,
             cache=out / "cache",
         )

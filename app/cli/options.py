@@ -53,9 +53,9 @@ MethodOption = Annotated[
 MethodOrPeerOption = Annotated[
     str | None,
     typer.Option(
-        help=f"How the head is fitted: {METHODS_SAID}; or by a peer with a checkpoint of yours: "
-        "deca, emoca, smirk, sheap, mica or pixel3dmm-net (Pixel3DMM's network in the place of "
-        "ours). Default: n2fnet-refined where it can be used.",
+        help=f"How the head is fitted: {METHODS_SAID}; by the optimiser, pixel3dmm; or by a peer "
+        "with a checkpoint of yours: deca, emoca, smirk, sheap, mica or pixel3dmm-net (Pixel3DMM's "
+        "network in the place of ours). Default: n2fnet-refined where it can be used.",
     ),
 ]
 

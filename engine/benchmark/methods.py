@@ -224,7 +224,7 @@ def _oracle(maker: MethodMaker, neutral: bool, n_faces: int) -> Predictor:
         from engine.benchmark.oracle import OraclePredictor  # torch is an extra
     except ImportError as error:
         raise ProviderError(f"needs torch ({error}); install n2fnet[train]") from error
-    return OraclePredictor(maker.model)
+    return OraclePredictor(maker.model, neutral=neutral)
 
 
 _Elsewhere = Callable[[MethodMaker, bool, int], Predictor]

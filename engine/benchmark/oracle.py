@@ -23,9 +23,10 @@ class OraclePredictor:
     Sizes are fitted as they are: a truth in another unit than metres is no task for it.
     """
 
-    def __init__(self, model: HeadModel) -> None:
+    def __init__(self, model: HeadModel, *, neutral: bool = False) -> None:
+        """neutral: true meshes are faces at rest, as NoW compares them."""
         self._model, self._head = model, PosedHead(model)
-        self._fitter = OracleFitter(model)
+        self._fitter = OracleFitter(model, neutral=neutral)
 
     def predict(self, sight: SampleSight) -> Prediction | None:
         """Raises: ScoreError: if the sample has no true mesh, or none with landmarks."""

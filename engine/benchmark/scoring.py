@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from engine.benchmark.alignment import align
-from engine.benchmark.checks import WRONG_TURN_DEG, placement_warnings
+from engine.benchmark.checks import WRONG_TURN_DEG, check_truth_size, placement_warnings
 from engine.benchmark.facescape import facescape_values
 from engine.benchmark.metrics import Distances, named, region_values, vertex_error_mm
 from engine.benchmark.nme import landmark_values
@@ -68,6 +68,7 @@ class Scorer:
             raise ScoreError("the sample has no true mesh to measure against")
         check_mesh("prediction", face.vertices, face.faces)
         check_mesh("truth", truth.mesh.vertices, truth.mesh.faces)
+        check_truth_size(truth.mesh)
         warnings += placement_warnings(face, truth.mesh)
         if self.kind == "now":
             errors = now_errors_mm(face, truth.mesh, metrical=self.alignment == "C")

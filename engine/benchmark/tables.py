@@ -13,6 +13,7 @@ from engine.benchmark.rows import Row
 from engine.benchmark.runner import SuiteRun, error_file
 from engine.benchmark.summary import DASH, latencies_ms, number, scores, stats_of
 from engine.benchmark.types import REGIONS
+from engine.methods import METHODS
 
 __all__ = [
     "ablation_table",
@@ -67,7 +68,7 @@ def ablation_table(methods: Methods, landmarks: Methods, obstacles: Mapping[str,
         landmarks: rows that NME is taken from: those of 300-W where it was run too.
     """
     places = dict(ABLATION)
-    if "finetuned" not in methods and "n2fnet" in methods:
+    if "finetuned" not in methods:
         places["n2fnet"] = places.pop("finetuned")  # the shipped network is that one
     lines = []
     for name, rows in methods.items():
@@ -77,7 +78,8 @@ def ablation_table(methods: Methods, landmarks: Methods, obstacles: Mapping[str,
         lines.append([f"`{name}`", n, *regions, nme, *_paper_ablation(places.get(name)), ""])
     for name, row in places.items():
         if name not in methods:
-            why = obstacles.get(name) or f"give --network {name}=FILE"
+            absent = "not asked for" if name in METHODS else f"give --network {name}=FILE"
+            why = obstacles.get(name) or absent
             lines.append([f"`{name}`", *[DASH] * 7, *_paper_ablation(row), why])
     head = ("method", "n", *(f"{region} CD mm" for region in REGIONS), "NME %")
     paper = tuple(f"paper: {name}" for name in ("row", *REGIONS, "NME %"))
@@ -173,7 +175,11 @@ def _n_failed(rows: Sequence[Row]) -> int:
 
 
 def _rate(times_ms: list[float]) -> str:
-    return f"{1e3 / float(np.median(times_ms)):.1f}" if times_ms else DASH
+    """A second's frames; those of methods that take seconds with two digits that count."""
+    if not times_ms:
+        return DASH
+    fps = 1e3 / float(np.median(times_ms))
+    return f"{fps:.1f}" if fps >= 1 else f"{fps:.2g}"
 
 
 def _percentile(times_ms: list[float], share: int) -> str:

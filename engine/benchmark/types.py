@@ -14,6 +14,7 @@ import numpy as np
 from engine.types import F32, F64, I32, Camera, FlameParams, Frame, NormalMap, check_array
 
 __all__ = [
+    "DEFAULT_SAMPLES",
     "INSIDE",
     "LANDMARKS7",
     "REGIONS",
@@ -30,6 +31,9 @@ __all__ = [
 
 LANDMARKS7: Final = (36, 39, 42, 45, 33, 48, 54)
 """NoW's seven among the 68: eye corners from image left to right, subnasale, mouth corners."""
+
+DEFAULT_SAMPLES: Final = 200
+"""Of the synthetic suite, where no limit is set."""
 
 REGIONS: Final = ("face", "eyes", "nose", "mouth", "ears")
 """What is scored by itself, in the order of the paper's Table 1."""
@@ -149,7 +153,7 @@ class SuiteSettings:
     data: Path | None = None  # folder of the data set
     preset: str = ""  # the suite's own choice of samples; empty: its default
     seed: int = 0  # of the synthetic suite
-    n_samples: int = 200  # of the synthetic suite
+    n_samples: int = DEFAULT_SAMPLES  # of the synthetic suite
     pack: Path | None = None  # of the synthetic suite: a pack file with more people and looks
     cache: Path | None = None  # folder for what is computed once; None: nothing is kept
 

@@ -38,8 +38,9 @@ _NORMAL_SCALE_M = 0.02
 class OracleFitter:
     """For one head model; keeps nothing of a face."""
 
-    def __init__(self, model: HeadModel) -> None:
-        self._model = model
+    def __init__(self, model: HeadModel, *, neutral: bool = False) -> None:
+        """neutral: the surface is a face at rest: its shape alone is fitted."""
+        self._model, self._neutral = model, neutral
         self._head = TorchHead(model, "cpu", torch.float64)
         self._linearizer = HeadLinearizer(self._head)
         kept = self._head.vertex_of[model.regions["face"]]
@@ -167,8 +168,11 @@ class OracleFitter:
         found.g[6:] += prior[6:] * values
         jaw = slice(6 + n_expr, 15 + n_expr)
         found.H[jaw, jaw] += torch.eye(9, dtype=R.dtype)  # what no vertex tells of rests
-        if self._head.jaw_fixed:
+        if self._head.jaw_fixed or self._neutral:
             found.H[jaw, jaw] += 1e12 * torch.eye(9, dtype=R.dtype)
+        if self._neutral:
+            bent = slice(6, 6 + n_expr)
+            found.H[bent, bent] += 1e12 * torch.eye(n_expr, dtype=R.dtype)
         return found
 
 

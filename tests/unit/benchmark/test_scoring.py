@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from engine.benchmark.checks import check_one_head_model
 from engine.benchmark.scoring import Scorer, rotation_deg
 from engine.benchmark.types import Truth
-from engine.errors import ModelContractError, ScoreError
+from engine.errors import ScoreError
 from engine.types import FlameParams
 from tests.bench_made import (
     PLATE_SHARE,
@@ -108,6 +107,24 @@ def test_millimetres_for_metres_are_named():
     assert score.values["scale"] == pytest.approx(1e-3)
 
 
+@pytest.mark.parametrize(
+    ("factor", "said"), [(1e-3, "are metres, taken for millimetres"), (1e3, "millimetres, taken")]
+)
+@pytest.mark.parametrize("kind", ["mesh", "now"])
+def test_a_truth_in_another_unit_scores_nothing(kind: str, factor: float, said: str):
+    truth = ball_truth()
+    wrong = replace(
+        truth,
+        vertices=factor * truth.vertices,
+        landmarks68=factor * truth.landmarks68,
+        landmarks7=factor * truth.landmarks7,
+    )
+    with pytest.raises(ScoreError, match=f"outer eye corners lie .* {said}"):
+        Scorer(kind)(Truth(mesh=wrong), returned(truth))
+    unknown = replace(wrong, metric=False)
+    assert np.isfinite(Scorer("mesh", "B")(Truth(mesh=unknown), returned(truth)).values["cd_mm"])
+
+
 def test_exchanged_axes_are_named():
     truth = ball_truth()
     face = returned(
@@ -116,7 +133,7 @@ def test_exchanged_axes_are_named():
         landmarks68=truth.landmarks68[:, [0, 2, 1]],
     )
     warnings = " ".join(Scorer("mesh")(Truth(mesh=truth), face).warnings)
-    assert "mirrored: two of its axes are exchanged" in warnings
+    assert "mirrored against each other: two axes of one of them are exchanged" in warnings
     assert "triangles face inwards" in warnings
 
 
@@ -156,10 +173,3 @@ def test_landmarks_alone_are_scored_alone():
     assert "cd_mm" not in values
     with pytest.raises(ScoreError, match="no 68 landmarks in the picture"):
         Scorer("landmarks")(Truth(landmarks68_px=marks), returned(truth))
-
-
-def test_one_table_holds_one_head_model():
-    assert check_one_head_model(["a" * 64, None, "a" * 64]) == "a" * 64
-    assert check_one_head_model([None]) is None
-    with pytest.raises(ModelContractError, match="2 head models"):
-        check_one_head_model(["a" * 64, "b" * 64])
