@@ -1,9 +1,10 @@
 """Fits many pictures and videos into a folder: goes on after a failure, and where it stopped."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from engine.batch_plan import (
     write_record,
 )
 from engine.errors import CaptureError, EngineError, cause_of
-from engine.fit_writer import FitWriter
+from engine.fit_writer import FitWriter, face_stem
 from engine.flame.model import HeadModel
 from engine.io.image import load_image
 from engine.io.results import Status, SummaryRow
@@ -32,6 +33,9 @@ _MOST_FACES = 8
 """--faces takes no more."""
 _MOST_FRAMES = 0.5
 """A video with a face in fewer of its frames than this is called low."""
+_CUT_SHORT = "stopped early: the best until then is written; the same command does it anew"
+_WRONG_NORMALS_DEG = 35.0
+"""Faces that are fitted well are 10 to 20 degrees off; a random map is 90."""
 _SMALLEST_FACE_PX = 60
 """Smaller faces are hardly ever found."""
 
@@ -63,6 +67,13 @@ class Outcome:
         return self.row.status in ("error", "no-face")
 
 
+@runtime_checkable
+class WritesCurves(Protocol):
+    """A fitter that tells how it got where it is."""
+
+    def write_curve(self, path: Path, face_id: int, /) -> None: ...
+
+
 class Batch:
     """Does one job at a time; the set-up is paid once. Used by one thread, closed by it."""
 
@@ -79,14 +90,21 @@ class Batch:
         self._fitters: dict[bool, Fitter] = {}
         self._writer = FitWriter(model, settings.out, settings.exports)
 
-    def run(self, job: Job, on_frame: Callable[[int], None] = lambda n: None) -> Outcome:
+    def run(
+        self,
+        job: Job,
+        on_frame: Callable[[int], None] = lambda n: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
         """Fit one input and write its outputs. Failures are outcomes, not exceptions.
 
         Args:
             on_frame: called with the number of frames done.
+            stopped: whether to make do with what there is by now; it is written, but not taken for
+                done: the next run does that input again.
         """
         try:
-            return self._run(job, on_frame)
+            return self._run(job, on_frame, stopped)
         except EngineError as error:
             return _outcome(job, "error", str(error))
         except MemoryError:
@@ -97,7 +115,9 @@ class Batch:
             message = f"{job.path} cannot be fitted: {cause_of(error)}"
             return _outcome(job, "error", f"{message}; leave it out, or see why with n2f --verbose")
 
-    def _run(self, job: Job, on_frame: Callable[[int], None]) -> Outcome:
+    def _run(
+        self, job: Job, on_frame: Callable[[int], None], stopped: Callable[[], bool]
+    ) -> Outcome:
         if job.problem is not None:
             raise CaptureError(job.problem)
         try:
@@ -110,10 +130,13 @@ class Batch:
         if (kept := self._kept(job, identity)) is not None:
             return kept
         if job.is_video:
-            outcome = self._fit_video(job, on_frame)
+            outcome = self._fit_video(job, on_frame, stopped)
         else:
             outcome = self._fit_picture(job)
             on_frame(1)
+        if stopped():
+            message = "; ".join(filter(None, (outcome.row.message, _CUT_SHORT)))
+            return replace(outcome, row=replace(outcome.row, message=message))
         self._note(job, identity, outcome)
         return outcome
 
@@ -178,12 +201,15 @@ class Batch:
             height, width = frame.image.shape[:2]
             return _outcome(job, "no-face", _no_face_message("this picture", (width, height)))
         outputs = self._writer.write_picture(job.stem, frame, fits)
-        status, message = _judge(fits[0].quality)
+        outputs += self._write_curves(job.stem, fitter, [fit.crop.face_id for fit in fits])
+        status, message = _judge(fits[0].quality, fits[0].normal_residual_deg)
         faces = _faces_message(len(fits), fitter.n_seen)
         message = "; ".join(filter(None, (faces, message)))
         return _outcome(job, status, message, fits[0].stage_ms, outputs)
 
-    def _fit_video(self, job: Job, on_frame: Callable[[int], None]) -> Outcome:
+    def _fit_video(
+        self, job: Job, on_frame: Callable[[int], None], stopped: Callable[[], bool]
+    ) -> Outcome:
         film = self._writer.film_path(job.stem)
         painter = self._writer.painter if film is not None else None
         source = VideoSource(job.path)
@@ -196,14 +222,26 @@ class Batch:
             recording=film,
             on_frame=on_frame,
             again=lambda: VideoSource(job.path),
+            stopped=stopped,
         )
         films = (film.name,) if film is not None and fitted.n_frames else ()
         if fitted.best is None:
             message = _no_face_message(f"any of {fitted.n_frames} frames")
             return _outcome(job, "no-face", message, fitted.stage_ms, films)
         outputs = (*films, *self._writer.write_video(job.stem, fitted))
+        outputs += self._write_curves(job.stem, self._fitter(tracking=True), fitted.sequences)
         status, message = judge_video(fitted, source.problem)
         return _outcome(job, status, message, fitted.stage_ms, outputs)
+
+    def _write_curves(self, stem: str, fitter: Fitter, faces: Iterable[int]) -> tuple[str, ...]:
+        """STEM.curve.csv of each face, where the fitter has one."""
+        if not isinstance(fitter, WritesCurves):
+            return ()
+        names = []
+        for number, face in enumerate(faces, start=1):
+            names.append(f"{face_stem(stem, number)}.curve.csv")
+            fitter.write_curve(self._settings.out / names[-1], face)
+        return tuple(names)
 
     def _fitter(self, *, tracking: bool) -> Fitter:
         if tracking not in self._fitters:
@@ -254,7 +292,12 @@ def _faces_message(n_fitted: int, n_seen: int) -> str:
     return f"{n_seen} faces seen, {fitted}{more}"
 
 
-def _judge(quality: float) -> tuple[Status, str]:
+def _judge(quality: float, residual_deg: float) -> tuple[Status, str]:
+    if residual_deg > _WRONG_NORMALS_DEG:
+        return "low", (
+            f"the head's normals are {residual_deg:.0f} degrees off those that the network saw: "
+            "check the network's axes and frame (--normals, --checkpoint)"
+        )
     if quality >= LOW_QUALITY:
         return "ok", ""
     return "low", f"quality {quality:.2f} of 1: the head may be off; look at its overlay (png)"
@@ -271,7 +314,8 @@ def judge_video(fitted: FittedVideo, problem: str | None = None) -> tuple[Status
         parts.append("vertices left out of the npz, as they would fill the disk")
     if problem is not None:
         parts.append(problem)
-    status, message = _judge(float(np.median(fitted.qualities)))
+    residuals = [fit.normal_residual_deg for fit in fitted.best_fits.values()]
+    status, message = _judge(float(np.median(fitted.qualities)), min(residuals, default=np.nan))
     if fitted.n_found < _MOST_FRAMES * fitted.n_frames:
         status = "low"
     if message:

@@ -12,7 +12,7 @@ from engine.render.trust_mark import marked
 from engine.types import Frame, Reconstruction
 from engine.video_fit import FittedVideo
 
-__all__ = ["EXPORTS", "FACE_MARK", "FitWriter"]
+__all__ = ["EXPORTS", "FACE_MARK", "FitWriter", "face_stem"]
 
 EXPORTS = ("npz", "csv", "obj", "ply", "glb", "arkit", "mp4", "png", "normals")
 """What can be written for an input; mp4 for videos only, normals where a network sees them."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -129,6 +129,7 @@ def fit_video(
     max_frames: int | None = None,
     on_frame: Callable[[int], None] = lambda n: None,
     again: Callable[[], Source] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> FittedVideo:
     """Fit a source to its end.
 
@@ -144,6 +145,7 @@ def fit_video(
         on_frame: called with the number of frames done.
         again: opens the source once more, for a `ClipFitter`, which gives its fits when their
             pictures are gone; None: each frame is fitted by itself.
+        stopped: asked before each frame; True: the source ends there.
     Raises: CaptureError: if the source fails. OutputError: if the recording cannot be written.
     """
     short = source.n_frames is None or source.n_frames <= MAX_FRAMES_WITH_VERTICES
@@ -152,7 +154,7 @@ def fit_video(
     with ExitStack() as stack:
         stack.callback(source.close)
         recorder: VideoRecorder | None = None
-        frames = _frames(source, max_frames)
+        frames = _frames(source, max_frames, stopped)
         if again is not None and isinstance(fitter, ClipFitter) and fitter.settles:
             pictures = again()
             stack.callback(pictures.close)
@@ -177,7 +179,7 @@ Pairs = Generator[tuple[Frame, list[Reconstruction]], None, None]
 def _pairs(frames: Frames, settled: Iterator[list[Reconstruction]]) -> Pairs:
     """The fits of a `ClipFitter` with their pictures, which are read once more."""
     with closing(frames):
-        yield from zip(frames, settled, strict=True)
+        yield from zip(frames, settled, strict=False)  # the first ones, where it was stopped
 
 
 def _fitted_frames(frames: Frames, fitter: Fitter, on_frame: Callable[[int], None]) -> Pairs:
@@ -202,9 +204,11 @@ def _fits(frames: Frames, fitter: Fitter) -> Pairs:
 # Each step closes the one that it reads from, on the thread that reads.
 
 
-def _frames(source: Source, most: int | None) -> Frames:
+def _frames(
+    source: Source, most: int | None, stopped: Callable[[], bool] = lambda: False
+) -> Frames:
     with closing(source):
-        yield from islice(iter(source.read, None), most)
+        yield from takewhile(lambda frame: not stopped(), islice(iter(source.read, None), most))
 
 
 def _found(frames: Frames, fitter: FitsInSteps) -> Generator[FoundFrame, None, None]:

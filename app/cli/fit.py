@@ -147,11 +147,23 @@ def _fit(
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
     elif asked == FRONT_END:
         how = by_front_end(
-            head, faces, checkpoint, fit_settings(*optimising), *uv, on_joint=report.joint
+            head,
+            faces,
+            checkpoint,
+            fit_settings(*optimising),
+            *uv,
+            on_progress=report.optimising,
+            on_joint=report.joint,
         )
     elif asked in METHODS and METHODS[asked].optimised:
         how = by_optimising(
-            asked, head, faces, network, fit_settings(*optimising), on_joint=report.joint
+            asked,
+            head,
+            faces,
+            network,
+            fit_settings(*optimising),
+            on_progress=report.optimising,
+            on_joint=report.joint,
         )
     else:
         how = by_method(asked, head, faces, network, n2fnet)
@@ -174,7 +186,7 @@ def _run_all(batch: "Batch", jobs: "list[Job]", out: Path, report: "FitReport") 
     try:
         for job in jobs:
             report.begin(job.path)
-            outcomes.append(batch.run(job, report.count_frame))
+            outcomes.append(batch.run(job, report.count_frame, lambda: report.asked_to_stop))
             report.end(outcomes[-1])
             if report.asked_to_stop:
                 raise KeyboardInterrupt

@@ -68,11 +68,13 @@ def by_optimising(
     normals: "NormalChoice",
     settings: "FitSettings",
     *,
+    on_progress: "OnProgress",
     on_joint: "OnProgress",
 ) -> FitMethod:
     """The optimiser.
 
     Args:
+        on_progress: told of each face that is optimised.
         on_joint: told of the frames of a video that are optimised together.
     Raises: EngineError: if it cannot be used.
     """
@@ -89,6 +91,7 @@ def by_optimising(
             settings=settings,
             n_faces=faces,
             tracking=tracking,
+            on_progress=on_progress,
             on_joint=on_joint,
         )
 
@@ -128,6 +131,7 @@ def by_front_end(
     uv: Path | None = None,
     uv_coords: Path | None = None,
     *,
+    on_progress: "OnProgress",
     on_joint: "OnProgress",
 ) -> FitMethod:
     """The optimiser, on what Pixel3DMM's official networks see.
@@ -161,6 +165,7 @@ def by_front_end(
             n_faces=faces,
             tracking=tracking,
             vertex_uv=vertex_uv,
+            on_progress=on_progress,
             on_joint=on_joint,
         )
 

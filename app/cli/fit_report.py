@@ -48,28 +48,34 @@ class FitReport:
 
     def count_frame(self, n_done: int) -> None:
         """A video's frame is done."""
-        if self.asked_to_stop:  # between the parts of a long one
-            raise KeyboardInterrupt
         if n_done > 1:
             self._progress.update(self._task, description=f"{self._name}, frame {n_done}")
 
-    def joint(self, point: "CurvePoint", n: int) -> bool:
-        """All frames of a video are being optimised; ends that, with the best so far, on Ctrl-C.
+    def optimising(self, point: "CurvePoint", n: int) -> bool:
+        """A face is being optimised; ends that, with the best so far, on Ctrl-C.
 
-        The results of this video are then written, and no further input is begun.
+        The results of this input are then written, of a video those of the frames until then, and
+        no further input is begun.
         """
+        return self._optimising(self._name, point, n)
+
+    def joint(self, point: "CurvePoint", n: int) -> bool:
+        """As `optimising`, of all frames of a video together."""
+        return self._optimising(f"{self._name}, all frames together", point, n)
+
+    def _optimising(self, what: str, point: "CurvePoint", n: int) -> bool:
         if not self._listens:
             self._listens = True
             self._handler = signal.signal(signal.SIGINT, self._ask_to_stop)
-        done = f"{self._name}, all frames together: {point.iteration + 1} of {n}"
-        self._progress.update(self._task, description=f"{done}, energy {point.total:.4g}")
+        done = f"{what}: {point.iteration + 1} of {n}, energy {point.total:.4g}"
+        self._progress.update(self._task, description=done)
         return not self.asked_to_stop
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         if self.asked_to_stop:  # once more: at once
             raise KeyboardInterrupt
         self.asked_to_stop = True
-        self._console.print("stopping; what is found so far of this video is written")
+        self._console.print("stopping; what is found so far is written")
 
     def _listen_no_more(self) -> None:
         if self._listens:

@@ -1,12 +1,15 @@
 """What is kept of a fit's way to its minimum, and what it reports on it."""
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
+from engine.files import replacing
 from engine.types import FlameParams
 
-__all__ = ["CurvePoint", "JointFit", "OnProgress", "OptimisedFit"]
+__all__ = ["CurvePoint", "JointFit", "OnProgress", "OptimisedFit", "StageCurve", "write_curves"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,14 @@ class CurvePoint:
     seconds: float  # since the start
     total: float
     terms: dict[str, float]  # weighted, by name
+
+
+@dataclass(frozen=True, slots=True)
+class StageCurve:
+    """The way of one stage: of a frame by itself, or of all of them together."""
+
+    stage: str  # "frame 0", ..., or "together"
+    points: tuple[CurvePoint, ...]
 
 
 OnProgress: TypeAlias = Callable[[CurvePoint, int], bool]
@@ -48,3 +59,19 @@ class JointFit:
     seconds: float
     stopped: bool = False  # before the end
     terms: dict[str, float] = field(default_factory=dict)  # of `energy`
+
+
+def write_curves(path: Path, curves: Iterable[StageCurve]) -> None:
+    """A CSV line for each point: stage, iteration, seconds, energy, and its terms, weighted.
+
+    Raises: OutputError: if it cannot be written.
+    """
+    rows = [(curve.stage, point) for curve in curves for point in curve.points]
+    terms = list(dict.fromkeys(name for _, point in rows for name in point.terms))
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["stage", "iteration", "seconds", "energy", *terms])
+        for stage, point in rows:
+            values = [f"{point.terms[name]:.6g}" if name in point.terms else "" for name in terms]
+            start = [stage, point.iteration, f"{point.seconds:.3f}", f"{point.total:.6g}"]
+            writer.writerow([*start, *values])

@@ -5,12 +5,13 @@ Of videos all frames are then optimised together (`run_clip`), in parts where th
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.face_fit import FaceFit, FaceFollower, FaceSight, network_quality
-from engine.fitting.curve import OnProgress, OptimisedFit
+from engine.fitting.curve import CurvePoint, OnProgress, OptimisedFit, StageCurve, write_curves
 from engine.fitting.map_size import at_most
 from engine.fitting.optimiser import FittedFace, Optimiser
 from engine.fitting.settings import FitSettings
@@ -18,7 +19,7 @@ from engine.flame.model import HeadModel
 from engine.flame.posed import PosedHead
 from engine.followers import Followers
 from engine.methods import method_named
-from engine.pipeline import Reconstructor, reconstruction
+from engine.pipeline import Reconstructor, SeenFrame, reconstruction
 from engine.stages.head_unknowns import unknowns_of
 from engine.stages.landmark_energy import FitConfig, LandmarkEnergy
 from engine.stages.normal_estimator import SeesNormals
@@ -140,6 +141,7 @@ class OptimisingReconstructor(Reconstructor):
         self._joint_frames, self._size = chosen.joint_frames, chosen.size
         self._fits: list[OptimisingFollower] = []  # of the frame at hand, in order
         self._head = PosedHead(model)
+        self._curves: dict[int, list[StageCurve]] = {}
         self._newest: OptimisingFollower | None = None
         super().__init__(
             model,
@@ -161,6 +163,30 @@ class OptimisingReconstructor(Reconstructor):
         )
         return self._newest
 
+    def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
+        """As of any Reconstructor; how each face got there is kept for `write_curve`."""
+        self._fits.clear()
+        fits = super().fit_seen(seen)
+        for fit, follower in zip(fits, self._fits, strict=True):
+            if follower.last is not None:
+                self._keep_curve(fit, f"frame {fit.frame_index}", follower.last.curve)
+        return [_trusted(fit) for fit in fits]
+
+    def reset(self) -> None:
+        super().reset()
+        self._curves.clear()
+
+    def write_curve(self, path: Path, face_id: int) -> None:
+        """How a face got where it is, since `reset`: of each frame, and of all together.
+
+        A CSV line for each point: stage, iteration, seconds, energy, and its terms, weighted.
+        Raises: OutputError.
+        """
+        write_curves(path, self._curves.get(face_id, ()))
+
+    def _keep_curve(self, fit: Reconstruction, stage: str, curve: tuple[CurvePoint, ...]) -> None:
+        self._curves.setdefault(fit.crop.face_id, []).append(StageCurve(stage, curve))
+
     def run_clip(
         self, frames: Iterator[Frame], on_frame: Callable[[int], None] = lambda n: None
     ) -> Iterator[list[Reconstruction]]:
@@ -176,7 +202,6 @@ class OptimisingReconstructor(Reconstructor):
         part: list[list[_Fitted]] = []
         last: dict[int, _Last] = {}  # by face
         for number, frame in enumerate(frames, start=1):
-            self._fits.clear()
             fits = self.run_all(frame)
             part.append(
                 [
@@ -213,6 +238,7 @@ class OptimisingReconstructor(Reconstructor):
             ]
             before = None if known is None else known.params
             joint = self._optimiser.fit_joint(faces, before=before, on_progress=self._on_joint)
+            self._keep_curve(part[places[0][0]][places[0][1]].fit, "together", joint.curve)
             for (k, i), params in zip(places, joint.params, strict=True):
                 settled[k][i] = self._moved(settled[k][i], params)
             k, i = places[-1]
@@ -229,7 +255,7 @@ class OptimisingReconstructor(Reconstructor):
         clock.ms |= fit.stage_ms
         frame = Frame(_NO_PICTURE, fit.frame_index, fit.t_ns)
         moved = reconstruction(self._head, frame, fit.crop, fit.camera, found, clock)
-        return self.compared(moved, fit.normals)
+        return _trusted(self.compared(moved, fit.normals))
 
     @property
     def last(self) -> OptimisedFit | None:
@@ -239,6 +265,15 @@ class OptimisingReconstructor(Reconstructor):
     def close(self) -> None:
         super().close()
         self._optimiser.close()
+
+
+def _trusted(fit: Reconstruction) -> Reconstruction:
+    """Less quality where the head does not follow what was seen, however landmarks agree: from
+    35 degrees of normals on, and none at 60. Nonsense is 90 degrees off."""
+    if not np.isfinite(fit.normal_residual_deg):
+        return fit
+    share = np.clip((60.0 - fit.normal_residual_deg) / 25.0, 0.0, 1.0)
+    return replace(fit, quality=fit.quality * float(share))
 
 
 def _without_picture(fit: Reconstruction, size: int) -> Reconstruction:

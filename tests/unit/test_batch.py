@@ -472,3 +472,43 @@ def test_the_networks_maps_are_written_as_pictures(tmp_path: Path, out: Path):
     # Another network is another result: it is not mixed in silently.
     again = run([source], out, SeesNormals(), normals="n 1")[0]
     assert "other settings" in again.row.message
+
+
+def test_what_was_cut_short_is_written_told_and_done_again(tmp_path: Path, out: Path):
+    pixels = [gradient(48, 64)] * 6
+    clip = tmp_path / "clip.mp4"
+    make_video(clip, [gradient(48, 64)] * 6)
+    settings = BatchSettings(out, "landmarks", 1, ("npz",), overwrite=False)
+    seen: list[int] = []
+    with closing(Batch(MODEL, settings, lambda tracking: CountingFitter())) as batch:
+        (job,) = plan_jobs([clip], out)
+        cut = batch.run(job, seen.append, lambda: len(seen) >= 2)
+        assert cut.row.status == "ok"
+        assert "face in 2 of 2 frames; stopped early" in cut.row.message
+        assert len(load_fit_npz(out / "clip.npz", MODEL).found) == 2
+        whole = batch.run(job)
+    assert not whole.kept
+    assert "face in 6 of 6 frames" in whole.row.message
+    assert run([clip], out)[0].kept
+
+
+def test_normals_that_no_head_follows_are_told(tmp_path: Path, out: Path):
+    class Off(CountingFitter):
+        def run_all(self, frame: Frame) -> list[Reconstruction]:
+            return [replace(fit, normal_residual_deg=84.0) for fit in super().run_all(frame)]
+
+    (outcome,) = run([picture(tmp_path / "a.png")], out, Off())
+    assert outcome.row.status == "low"
+    assert "84 degrees off those that the network saw: check the network's axes" in (
+        outcome.row.message
+    )
+
+
+def test_a_fitter_that_tells_its_way_has_it_written(tmp_path: Path, out: Path):
+    class Telling(CountingFitter):
+        def write_curve(self, path: Path, face_id: int) -> None:
+            path.write_text(f"face {face_id}")
+
+    (outcome,) = run([picture(tmp_path / "a.png")], out, Telling(n_faces=2), n_faces=2)
+    assert {"a.curve.csv", "a.face2.curve.csv"} <= set(outcome.outputs)
+    assert (out / "a.face2.curve.csv").read_text() == "face 1"

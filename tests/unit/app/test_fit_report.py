@@ -1,4 +1,4 @@
-"""Ctrl-C while all frames of a video are optimised together."""
+"""Ctrl-C while faces are optimised, and while all frames of a video are together."""
 
 import os
 import signal
@@ -21,11 +21,20 @@ def test_ctrl_c_ends_the_stage_and_then_the_batch() -> None:
         assert report.joint(POINT, 10)
         os.kill(os.getpid(), signal.SIGINT)
         assert not report.joint(POINT, 10)
-        with pytest.raises(KeyboardInterrupt):  # nothing of a long video is begun any more
-            report.count_frame(301)
+        assert not report.optimising(POINT, 10)  # no further frame of a long video is begun
+        report.count_frame(301)
         report.end(Outcome(SummaryRow("clip.mp4", "ok")))
         assert report.asked_to_stop
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_ends_the_fit_of_a_picture() -> None:
+    with FitReport(1) as report:
+        report.begin(Path("a.jpg"))
+        assert report.optimising(POINT, 800)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert report.asked_to_stop
+        assert not report.optimising(POINT, 800)
 
 
 def test_ctrl_c_twice_ends_at_once() -> None:

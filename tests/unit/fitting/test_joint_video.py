@@ -1,5 +1,6 @@
 """A video through the optimiser: its frames by themselves, then together, in parts."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,30 @@ def test_a_video_in_parts_keeps_one_shape_and_meets_its_pictures(
     assert fits[0].frame_index == frame.index
     assert frame.image.shape[0] > 100
     assert steps == [(0, 2), (1, 2)] * 2  # a part of three frames, and one of the last
+
+
+def test_the_way_of_each_stage_is_written_and_a_stop_keeps_the_frames_until_then(
+    openhead: HeadModel, normals: SeesNormals, clip: Path, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    fitter = OptimisingReconstructor(openhead, normals=normals, settings=FitSettings(**QUICK))
+    found = fit_video(
+        VideoSource(clip),
+        fitter,
+        openhead,
+        on_frame=seen.append,
+        again=lambda: VideoSource(clip),
+        stopped=lambda: len(seen) == 2,
+    )
+    assert found.n_frames == found.n_found == 2
+    fitter.write_curve(tmp_path / "curve.csv", next(iter(found.sequences)))
+    fitter.close()
+    with (tmp_path / "curve.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(dict.fromkeys(row["stage"] for row in rows)) == ["frame 0", "frame 1", "together"]
+    for row in rows:
+        terms = [float(row[name]) for name in list(row)[4:] if row[name]]
+        assert sum(terms) == pytest.approx(float(row["energy"]), rel=1e-3)
 
 
 def test_without_the_joint_stage_frames_are_fitted_by_themselves(
