@@ -105,7 +105,7 @@ class RecordingDesk:
         frame = view.frame
         if view.state is not State.PLAYING or frame is None:
             return
-        shot = shot_of(view.source, frame, view.faces)
+        shot = shot_of(view.source, frame, view.faces, view.place)
         with self._changed:
             if self._shot is not None and self._shot.image is frame.image:
                 return  # the same one once more

@@ -31,12 +31,12 @@ JOIN_S = 30.0
 
 def shot(
     index: int, *, size: tuple[int, int] = (64, 48), source: str = "clip", quality: float = 1.0,
-    face: bool = True, t_ns: int | None = None,
+    face: bool = True, t_ns: int | None = None, place: int = 0,
 ) -> Shot:  # fmt: skip
     width, height = size
     image = np.full((height, width, 3), (3 * index) % 256, np.uint8)
     frame = Frame(image, index, index * STEP_NS if t_ns is None else t_ns)
-    return shot_of(source, frame, (triangle_head(frame, quality=quality),) if face else ())
+    return shot_of(source, frame, (triangle_head(frame, quality=quality),) if face else (), place)
 
 
 def film(path: Path, content: Content = Content.VIDEO) -> Callable[[], FilmWriter]:
@@ -146,6 +146,19 @@ def test_a_clip_that_starts_again_goes_on_in_the_film(tmp_path: Path):
     record(tmp_path / "a.mp4", [shot(i) for i in (0, 1, 2, 0, 1, 2)])
     times = times_of(tmp_path / "a.mp4")
     np.testing.assert_allclose(np.diff(times), [0.04, 0.04, 1 / 30, 0.04, 0.04], atol=2e-5)
+
+
+def test_going_forward_in_a_clip_leaves_no_gap_in_the_film(tmp_path: Path):
+    shots = [shot(i) for i in range(3)] + [shot(i, place=1) for i in range(90, 93)]
+    state = record(tmp_path / "a.mp4", shots)
+    times = times_of(tmp_path / "a.mp4")
+    np.testing.assert_allclose(np.diff(times), [0.04, 0.04, 1 / 30, 0.04, 0.04], atol=2e-5)
+    assert state.seconds == pytest.approx(4 * 0.04 + 1 / 30, abs=1e-6)
+
+
+def test_a_camera_that_was_lost_leaves_its_true_gap(tmp_path: Path):
+    record(tmp_path / "a.mp4", [shot(0), shot(1, t_ns=5_000_000_000)])
+    np.testing.assert_allclose(times_of(tmp_path / "a.mp4"), [0.0, 5.0], atol=2e-5)
 
 
 def test_parameters_of_a_clip_that_starts_again_go_on_in_one_file(tmp_path: Path):
