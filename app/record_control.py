@@ -34,8 +34,7 @@ def recording_button(
         tell: shows a message.
     """
     showing: _Showing = window
-    if showing.store.present.record_folder:
-        desk.set_folder(showing.store.present.record_folder)
+    desk.set_stored_folder(showing.store.present.record_folder)
     desk.look = lambda: canvas.look
 
     def take_picture() -> None:

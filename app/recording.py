@@ -72,11 +72,12 @@ class RecordingDesk:
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         """Args:
-        folder: for takes and pictures; None: the user's videos.
+        folder: for takes and pictures, asked for now; None: as stored, or the user's videos.
         look: how heads are drawn now; asked on other threads.
         clock: what takes are named by.
         """
         self.folder = folder or default_folder()
+        self._is_asked_for = folder is not None
         self.settings = TakeSettings()
         self.look = look
         self._clock = clock
@@ -149,6 +150,11 @@ class RecordingDesk:
     def set_folder(self, folder: Path | str) -> None:
         """Takes and pictures go there from now on."""
         self.folder = Path(folder)
+
+    def set_stored_folder(self, folder: str) -> None:
+        """What a person chose another time, empty: nothing; what is asked for now goes before."""
+        if folder and not self._is_asked_for:
+            self.folder = Path(folder)
 
     def set_settings(self, **changes: object) -> None:
         """Change fields of `settings`; a take in progress ends where its content changes."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.recording import RecordingDesk
+from app.recording import RecordingDesk, default_folder
 from app.told import Told
 from app.view import State, Stats, View
 from engine.flame.model import load_head_model
@@ -84,6 +84,18 @@ def test_a_take_is_refused_with_a_reason_before_the_head_is_there_or_where_it_ca
     assert not desk.start()
     assert desk.news()[0].is_problem
     assert desk.take is None
+
+
+def test_the_folder_that_was_asked_for_goes_before_the_stored_one(tmp_path: Path):
+    asked, stored = tmp_path / "asked", tmp_path / "stored"
+    desk = RecordingDesk(asked)
+    desk.set_stored_folder(str(stored))
+    assert desk.folder == asked
+    desk = RecordingDesk()
+    desk.set_stored_folder("")
+    assert desk.folder == default_folder()
+    desk.set_stored_folder(str(stored))
+    assert desk.folder == stored
 
 
 def test_a_take_without_a_frame_says_so(desk: RecordingDesk):
