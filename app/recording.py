@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.told import Told, take_told
+from app.told import Told, error_told, take_told
 from app.view import State, View
 from engine.errors import EngineError, OutputError
 from engine.flame.model import HeadModel
@@ -188,7 +188,7 @@ class RecordingDesk:
             suffix = ".npz" if settings.private else settings.suffix
             path = free_path(self.folder, stem, suffix)
         except OutputError as error:
-            self._told.put(Told(f"{error}.", is_problem=True))
+            self._told.put(error_told(error))
             return False
         take = Take(self._writer(path, model, settings, live=True), path.with_suffix(".json"))
         with self._changed:
@@ -352,7 +352,7 @@ class RecordingDesk:
             try:
                 act()
             except EngineError as error:
-                self._told.put(Told(f"{error}.", is_problem=True))
+                self._told.put(error_told(error))
             except Exception as error:  # a thread's errors must reach the window
                 logger.exception("%s failed", what)
                 self._told.put(Told(f"{what} failed: {error}; try again", is_problem=True))

@@ -14,7 +14,27 @@ from engine.errors import OutputError
 from engine.io.decoder import READ_ERRORS
 from engine.types import U8, check_array
 
-__all__ = ["ENCODERS", "Encoder", "VideoRecorder", "has_encoder", "partial_path"]
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "RecordingError",
+    "VideoRecorder",
+    "has_encoder",
+    "partial_path",
+]
+
+
+class RecordingError(OutputError):
+    """A film cannot be written on."""
+
+    def __init__(self, path: Path, reason: str, kept: Path | None) -> None:
+        """reason: what the system says; kept: where what was recorded lies, if anything was."""
+        told = f"; what was recorded is in {kept}" if kept is not None else ""
+        super().__init__(
+            f"{path} cannot be written: {reason}; "
+            f"choose another folder with --out or free some space{told}"
+        )
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +252,9 @@ class VideoRecorder:
             except READ_ERRORS:
                 return  # the error that led here says more
 
-    def _failure(self, error: Exception) -> OutputError:
+    def _failure(self, error: Exception) -> RecordingError:
         reason = getattr(error, "strerror", None) or str(error)
-        kept = f"; what was recorded is in {self._partial}" if self.n_frames else ""
-        return OutputError(
-            f"{self.path} cannot be written: {reason}; "
-            f"choose another folder with --out or free some space{kept}"
-        )
+        return RecordingError(self.path, reason, self._partial if self.n_frames else None)
 
 
 _BT709: Final = 1  # AVCOL_SPC_BT709, and the same number for primaries and transfer

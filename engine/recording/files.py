@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.errors import OutputError
 
-__all__ = ["free_path", "rescue_partials", "take_stem"]
+__all__ = ["free_path", "make_folder", "rescue_partials", "take_stem"]
 
 _KINDS: Final = (".mp4", ".mkv", ".csv")
 _LIVING_S: Final = 10.0
@@ -19,10 +19,10 @@ def take_stem(now: datetime) -> str:
     return f"n2f-{now:%Y%m%d-%H%M%S}"
 
 
-def free_path(folder: Path, stem: str, suffix: str) -> Path:
-    """A file of that name, or with a number behind it, that is not there yet.
+def make_folder(folder: Path) -> None:
+    """Make a folder for takes, unless it is there.
 
-    Raises: OutputError: if the folder cannot be made.
+    Raises: OutputError: if it cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,6 +30,14 @@ def free_path(folder: Path, stem: str, suffix: str) -> Path:
         raise OutputError(
             f"{folder} cannot be made: {error.strerror or error}; choose another folder"
         ) from error
+
+
+def free_path(folder: Path, stem: str, suffix: str) -> Path:
+    """A file of that name, or with a number behind it, that is not there yet.
+
+    Raises: OutputError: if the folder cannot be made.
+    """
+    make_folder(folder)
     path, number = folder / f"{stem}{suffix}", 2
     while path.exists():
         path, number = folder / f"{stem}-{number}{suffix}", number + 1

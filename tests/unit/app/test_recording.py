@@ -82,7 +82,8 @@ def test_a_take_is_refused_with_a_reason_before_the_head_is_there_or_where_it_ca
     desk.equip(MODEL)
     desk.set_folder(tmp_path / "file" / "below")
     assert not desk.start()
-    assert desk.news()[0].is_problem
+    (message,) = desk.news()
+    assert (message.is_problem, message.of_folder) == (True, True)
     assert desk.take is None
 
 

@@ -1,6 +1,7 @@
 """Takes: nothing is lost without being counted, trouble is told and what there is is kept."""
 
 import csv
+import io
 import json
 import subprocess
 import sys
@@ -205,6 +206,7 @@ def test_a_full_disk_ends_the_take_keeps_what_there_is_and_says_so(tmp_path: Pat
         "        break\n"
         "state = take.stop()\n"
         "print(state.ended, state.n_frames, state.problem)\n"
+        "print(state.unwritable)\n"
     )
     path = tmp_path / "a.mp4"
     done = subprocess.run(
@@ -213,6 +215,9 @@ def test_a_full_disk_ends_the_take_keeps_what_there_is_and_says_so(tmp_path: Pat
     assert done.stdout.startswith("True ")
     assert "free some space" in done.stdout
     assert f"Kept: a.mp4 in {tmp_path}" in done.stdout
+    assert ".partial" not in done.stdout  # it has been renamed
+    assert "--out" not in done.stdout  # which the window lacks
+    assert done.stdout.splitlines()[1] == "True"
     n_frames = int(done.stdout.split()[1])
     assert n_frames < 300
     source = VideoSource(path)
@@ -255,6 +260,49 @@ def test_parameters_are_kept_for_every_frame_with_times_from_zero(tmp_path: Path
     assert saved.found.tolist() == [True, True, False, True, True]
     assert saved.arrays["t_ns"].tolist() == [i * STEP_NS for i in range(5)]
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 6
+
+
+class FullDisk(io.StringIO):
+    """A file that nothing more can be written to."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_table_that_cannot_go_on_is_kept_under_its_name(tmp_path: Path):
+    writer = ParameterWriter(tmp_path / "a.npz", MODEL)
+    for i in range(44):
+        writer.write(shot(i).without_pixels())
+    writer._table.close()
+    writer._table = FullDisk()
+    with pytest.raises(OutputError, match="No space left on device; free some space, or choose an"):
+        writer.write(shot(44).without_pixels())
+    (part,) = writer.close()
+    assert (part.path, part.n_frames) == (tmp_path / "a.csv", 30)
+    assert len(part.path.read_text().splitlines()) == 31
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_what_a_film_that_cannot_be_finished_keeps_is_told(tmp_path: Path):
+    class Unfinished(Held):
+        n_closed = 0
+
+        def write(self, one: Shot) -> None:
+            self.written.append(one.frame_index)
+
+        def close(self) -> list[Part]:
+            self.n_closed += 1
+            if self.n_closed == 1:
+                raise OutputError("The film cannot go on: No space left on device")
+            return [Part(tmp_path / "a.mp4", 1, 0.0, 0, {})]
+
+    take = Take(Unfinished)
+    take.submit(shot(0), wait=True)
+    state = take.stop(JOIN_S)
+    assert state.problem == (
+        f"The film cannot go on: No space left on device. Kept: a.mp4 in {tmp_path}"
+    )
+    assert state.unwritable
 
 
 PRIVATE = """
