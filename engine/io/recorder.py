@@ -1,6 +1,6 @@
 """Writes MP4 or MKV with true times; a process that is killed leaves a file that still plays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ from av.video.frame import PictureType
 
 from engine.errors import OutputError
 from engine.io.decoder import READ_ERRORS
+from engine.io.living import mark_living
 from engine.types import U8, check_array
 
 __all__ = [
@@ -124,6 +125,7 @@ class VideoRecorder:
         self._key_ns: int | None = None
         self._partial = partial_path(path)
         self._container: Any = None
+        self._unmark: Callable[[], None] = lambda: None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(
@@ -131,6 +133,7 @@ class VideoRecorder:
             )
             self._stream = self._add_stream(preset, crf)
             self._container.start_encoding()  # PyAV opens the file only now
+            self._unmark = mark_living(self._partial)
         except READ_ERRORS as error:
             self._abandon()
             raise self._failure(error) from error
@@ -194,6 +197,8 @@ class VideoRecorder:
             self._finish()
         except READ_ERRORS as error:
             raise self._failure(error) from error
+        finally:
+            self._unmark()
 
     def _finish(self) -> None:
         try:
@@ -246,6 +251,7 @@ class VideoRecorder:
     def _abandon(self) -> None:
         """Close the container, ignoring that it may not be writable any more."""
         container, self._container = self._container, None
+        self._unmark()
         if container is not None:
             try:
                 container.close()

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import OutputError
+from engine.io.living import is_living
 
 __all__ = ["free_path", "make_folder", "rescue_partials", "take_stem"]
 
 _KINDS: Final = (".mp4", ".mkv", ".csv")
 _LIVING_S: Final = 10.0
-"""A file that was written to more recently may belong to another program that still runs."""
+"""Where no lock tells it, a file that was written to more recently may belong to a program that
+still runs."""
 
 
 def take_stem(now: datetime) -> str:
@@ -49,7 +51,7 @@ def rescue_partials(folder: Path, now_s: float | None = None) -> list[Path]:
 
     Args:
         now_s: seconds since the epoch; None: the clock's.
-    Returns: where they are now. What cannot be renamed stays.
+    Returns: where they are now. What cannot be renamed stays, and what a program still writes to.
     """
     now_s = time.time() if now_s is None else now_s
     rescued = []
@@ -58,10 +60,15 @@ def rescue_partials(folder: Path, now_s: float | None = None) -> list[Path]:
             continue
         stem = partial.name.removeprefix(".").removesuffix(f".partial{partial.suffix}")
         try:
-            stat = partial.stat()
-            if stat.st_size and now_s - stat.st_mtime > _LIVING_S:
+            if partial.stat().st_size and not _is_living(partial, now_s):
                 path = free_path(folder, f"{stem} (recovered)", partial.suffix)
                 rescued.append(partial.replace(path))
         except (OSError, OutputError):
             continue
     return rescued
+
+
+def _is_living(partial: Path, now_s: float) -> bool:
+    """Whether a program still writes to it."""
+    living = is_living(partial)
+    return now_s - partial.stat().st_mtime <= _LIVING_S if living is None else living

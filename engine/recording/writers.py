@@ -8,6 +8,7 @@ from typing import IO, Any, Final, Protocol
 
 from engine.errors import OutputError
 from engine.flame.model import HeadModel
+from engine.io.living import mark_living
 from engine.io.recorder import RecordingError, VideoRecorder, partial_path
 from engine.io.results import FitSequence, csv_text, save_sequence_npz, write_csv
 from engine.recording.clock import TakeClock
@@ -168,6 +169,7 @@ class ParameterWriter:
         self._source = ""
         self._parts: list[Part] = []
         self._table: IO[str] | None = None
+        self._unmark: Callable[[], None] = lambda: None
         self._table_bytes = 0
         self.notice = ""
 
@@ -208,6 +210,7 @@ class ParameterWriter:
         try:
             if self._table is None:
                 self._table = partial.open("w", encoding="utf-8")
+                self._unmark = mark_living(partial)
             self._table.write(text)
             self._table.flush()  # a killed program loses nothing of it
         except OSError as error:
@@ -230,6 +233,7 @@ class ParameterWriter:
         if table is not None:
             with suppress(OSError):  # what could not be written before is tried once more
                 table.close()
+        self._unmark()
 
     def _save(self) -> None:
         sequence, n_kept = self._sequence, len(self._sequence) - len(self._fresh)

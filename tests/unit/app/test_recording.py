@@ -1,7 +1,6 @@
 """The desk behind the record button: takes, pictures, privacy, receivers; no Qt, no display."""
 
 import json
-import os
 import socket
 import threading
 import time
@@ -202,7 +201,6 @@ def test_every_channel_of_a_receiver_can_be_moved_and_closing_does_not_wait(tmp_
 def test_films_of_a_killed_program_are_found_again(tmp_path: Path):
     partial = tmp_path / ".old.partial.mp4"
     partial.write_bytes(b"film")
-    os.utime(partial, (1, 1))
     desk = RecordingDesk(tmp_path)
     desk.equip(MODEL)
     assert "old (recovered).mp4" in desk.news()[0].text

@@ -322,8 +322,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_kill_leaves_the_table_but_for_half_a_second(tmp_path: Path):
     done = subprocess.run([sys.executable, "-c", PRIVATE, str(tmp_path / "a.npz")], check=False)
     assert done.returncode == -9
-    later = partial_path(tmp_path / "a.csv").stat().st_mtime + 60
-    (table,) = rescue_partials(tmp_path, later)
+    (table,) = rescue_partials(tmp_path)  # at once
     assert table.name == "a (recovered).csv"
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -343,11 +342,54 @@ def test_a_film_left_by_a_killed_program_gets_a_name(tmp_path: Path):
     for name in (".a.partial.mp4", ".b.partial.mkv", ".empty.partial.mp4", "c.mp4"):
         (tmp_path / name).write_bytes(b"" if "empty" in name else b"film")
     (tmp_path / "b (recovered).mkv").touch()
-    later = (tmp_path / "c.mp4").stat().st_mtime + 60
-    assert rescue_partials(tmp_path, later - 59) == []  # may still be written
-    rescued = rescue_partials(tmp_path, later)
+    rescued = rescue_partials(tmp_path)
     assert [p.name for p in rescued] == ["a (recovered).mp4", "b (recovered)-2.mkv"]
     assert not partial_path(tmp_path / "a.mp4").exists()
+
+
+def test_a_film_that_is_still_written_is_left_alone(tmp_path: Path):
+    writer = film(tmp_path / "a.mp4")()
+    table = ParameterWriter(tmp_path / "b.npz", MODEL)
+    for i in range(30):
+        writer.write(shot(i))
+        table.write(shot(i).without_pixels())
+    later = partial_path(tmp_path / "a.mp4").stat().st_mtime + 3600  # as after a long pause
+    assert rescue_partials(tmp_path, later) == []
+    assert [part.path.name for part in (*writer.close(), *table.close())] == ["a.mp4", "b.npz"]
+    assert rescue_partials(tmp_path, later) == []
+
+
+def test_without_locks_a_film_is_left_alone_while_it_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def unknown(path: Path) -> None:
+        """As where the file system has no locks."""
+
+    monkeypatch.setattr("engine.recording.files.is_living", unknown)
+    partial = tmp_path / ".a.partial.mp4"
+    partial.write_bytes(b"film")
+    written_s = partial.stat().st_mtime
+    assert rescue_partials(tmp_path, written_s + 9) == []
+    assert [p.name for p in rescue_partials(tmp_path, written_s + 11)] == ["a (recovered).mp4"]
+
+
+FILMED = """
+import os, signal, sys
+from pathlib import Path
+from tests.unit.recording.test_take import film, shot
+writer = film(Path(sys.argv[1]))()
+for i in range(100):
+    writer.write(shot(i))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_film_of_a_program_that_was_just_killed_gets_a_name_at_once(tmp_path: Path):
+    done = subprocess.run([sys.executable, "-c", FILMED, str(tmp_path / "a.mp4")], check=False)
+    assert done.returncode == -9
+    (path,) = rescue_partials(tmp_path)
+    assert path.name == "a (recovered).mp4"
+    assert len(times_of(path)) >= 100 - 8  # a quarter of a second at 25 frames a second
 
 
 def test_a_name_that_is_taken_gets_a_number(tmp_path: Path):
