@@ -44,7 +44,7 @@ def recording_button(
         """What is seen: two methods, the avatar as it stands, or the frame with its heads."""
         frame = showing.view.frame
         if showing.stage.in_comparison:
-            picture = showing.stage.wipe.picture()
+            picture = showing.stage.comparison_picture()
         elif canvas.in_avatar and frame is not None:
             picture = canvas.avatar_picture(frame.image.shape[1::-1])
         else:
