@@ -202,8 +202,10 @@ def test_s_saves_both_methods_and_marks_a_doubtful_one(
     assert is_photo(middle[:, 36].astype(int))  # right of it the photo
     assert (picture[0] == AMBER).all() == (quality < 0.5)
     written = picture[1:5].astype(int)  # over both sides, as small as such a picture asks for
-    assert not is_photo(written[:, 2:25]) and not is_photo(written[:, 40:62])
-    assert is_photo(picture[40:44, 2:5].astype(int)) and is_photo(picture[40:44, -5:-2].astype(int))
+    assert not is_photo(written[:, 2:25])
+    assert not is_photo(written[:, 40:62])
+    assert is_photo(picture[40:44, 2:5].astype(int))
+    assert is_photo(picture[40:44, -5:-2].astype(int))
     session.window.change_settings(beside=True)
     wait_compared(qtbot, session)
     both = saved_picture(qtbot, session, tmp_path)
