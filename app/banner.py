@@ -26,11 +26,14 @@ class Banner(QFrame):
         self.details = self._add_button(lambda: show_details and show_details(self.text))
         self.details.setText("Details")
         self._has_details = show_details is not None
+        self.close_button = self._add_button(lambda: self._read())
+        self.close_button.setText("Close")
         self._act: Callable[[], None] = lambda: None
+        self._read: Callable[[], None] = lambda: None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 10, 16, 10)
         layout.setSpacing(14)
-        for part in (self._label, self.button, self.details):
+        for part in (self._label, self.button, self.details, self.close_button):
             layout.addWidget(part)
         self.hide()
 
@@ -49,11 +52,21 @@ class Banner(QFrame):
         self.button.setText(button)
         self._show(text, "waiting")
 
-    def show_problem(self, text: str, button: str, act: Callable[[], None]) -> None:
-        """Something that failed, with the one thing that most likely helps."""
+    def show_problem(
+        self,
+        text: str,
+        button: str,
+        act: Callable[[], None],
+        read: Callable[[], None] | None = None,
+    ) -> None:
+        """Something that failed, with the one thing that most likely helps.
+
+        Args:
+            read: what a button to close it does; None: it stays for as long as it holds.
+        """
         self._act = act
         self.button.setText(button)
-        self._show(text, "error")
+        self._show(text, "error", read)
 
     def _add_button(self, act: Callable[[], object]) -> QPushButton:
         button = QPushButton()
@@ -62,9 +75,12 @@ class Banner(QFrame):
         button.clicked.connect(lambda: act())
         return button
 
-    def _show(self, text: str, kind: str) -> None:
-        if (self.text, self.property("kind")) == (text, kind):
+    def _show(self, text: str, kind: str, read: Callable[[], None] | None = None) -> None:
+        can_close, self._read = read is not None, read or (lambda: None)
+        shown = (self.text, self.property("kind"), not self.close_button.isHidden())
+        if shown == (text, kind, can_close):
             return
+        self.close_button.setVisible(can_close)
         self._label.setText(text)
         self.button.setVisible(kind != "notice")
         self.details.setVisible(kind != "notice" and self._has_details)
@@ -78,7 +94,11 @@ class Banner(QFrame):
         """Take the place that the parent's size gives."""
         layout, parent = self.layout(), self.parentWidget()
         widest = min(_MAX_WIDTH_PX, parent.width() - 2 * _MARGIN_PX)
-        shown = [button for button in (self.button, self.details) if not button.isHidden()]
+        shown = [
+            button
+            for button in (self.button, self.details, self.close_button)
+            if not button.isHidden()
+        ]
         extra = sum(button.sizeHint().width() + layout.spacing() for button in shown)
         text_width = self._label.fontMetrics().horizontalAdvance(self._label.text()) + 48
         width = max(1, min(widest, text_width + extra))

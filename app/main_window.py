@@ -45,7 +45,7 @@ from engine.types import U8
 
 __all__ = ["Commands", "MainWindow"]
 
-_NEWS_MS, _PROBLEM_MS = 8000, 30000
+_NEWS_MS = 8000
 
 
 class MainWindow(QMainWindow):
@@ -94,7 +94,6 @@ class MainWindow(QMainWindow):
         self._add_bar(no_normals)
         self._status = StatusLine(self.statusBar())
         self.progress = self._status.progress
-        self._view_banner = ViewBanner(self.banner, self.source_button, self.open)
         self._calm = Calm(self, self._show_words)
         if methods is not None:
             self.equip(make_renderer, no_normals, methods)
@@ -297,6 +296,9 @@ class MainWindow(QMainWindow):
         self.source_button = SourceButton(
             self, self.open, self.cameras, lambda: gives_text(self._view)
         )
+        self._view_banner = ViewBanner(
+            self.banner, self.source_button, self.open, self._choose_folder
+        )
         self._bar = bar = WindowBar(
             self, self._keys, self.canvas.opacity, acts, self.source_button, no_normals
         )
@@ -322,8 +324,14 @@ class MainWindow(QMainWindow):
         self._tell(Told(text))
 
     def _tell(self, told: Told) -> None:
-        """Show a message for a while; a problem for longer."""
-        self.statusBar().showMessage(told.text, _PROBLEM_MS if told.is_problem else _NEWS_MS)
+        """Show a message for a while, a problem until it was read."""
+        if told.is_problem:
+            self._view_banner.tell(told)
+        else:
+            self.statusBar().showMessage(told.text, _NEWS_MS)
+
+    def _choose_folder(self) -> bool:
+        return self.record_button is not None and self.record_button.ask_folder()
 
     def _set_mode(self, mode: RenderMode | PredictionMode) -> None:
         self.stage.set_mode(mode)

@@ -8,6 +8,7 @@ from app.view import View
 from engine.recording.shot import Look, Stand
 from engine.render.overlay import OverlayStyle
 from engine.render.renderer import MeshRenderer
+from engine.render.trust_mark import marked
 from engine.types import U8
 
 __all__ = ["OverlayWidget", "trust_fade"]
@@ -84,6 +85,8 @@ class OverlayWidget(Canvas):
     def avatar_picture(self, size: tuple[int, int]) -> U8 | None:
         """(H, W, 4) RGBA of the avatar as it stands, clear around it; None without a head.
 
+        A doubtful one is framed in amber.
+
         Args:
             size: width, height px.
         """
@@ -95,7 +98,7 @@ class OverlayWidget(Canvas):
             if not (renderers := self._ready()):
                 return None
             self._avatar.draw(renderers[0], view, self.mode, size, TRANSPARENT)
-            return renderers[0].read(alpha=True)
+            return marked(renderers[0].read(alpha=True), view.faces[:1])
         finally:
             self._surface.doneCurrent()
             self._repaint()

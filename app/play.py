@@ -175,6 +175,7 @@ class Play:
                 notice=self._watch.look(shot.frame, is_live=shot.is_live),
                 captured_ns=shot.captured_ns,
                 position=shot.position,
+                place=shot.place,
                 stats=self._stats(shot),
             )
         )

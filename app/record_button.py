@@ -17,7 +17,9 @@ from app.qt import (
 )
 from app.recording import RecordingDesk
 from app.settings import SettingsStore
-from app.told import Told
+from app.told import Told, error_told
+from engine.errors import OutputError
+from engine.recording.files import make_folder
 from engine.recording.shot import Content
 from engine.streaming.sink import SinkState
 from engine.streaming.targets import SendTarget, parse_target
@@ -99,6 +101,14 @@ class RecordButton(QToolButton):
         self._desk.toggle()
         self.look()
 
+    def ask_folder(self) -> bool:
+        """Let a person choose where takes go. Returns: whether one was chosen."""
+        folder = QFileDialog.getExistingDirectory(self, "Takes go to", str(self._desk.folder))
+        if folder:
+            self._desk.set_folder(folder)
+            self._store.change(record_folder=folder)
+        return bool(folder)
+
     def look(self) -> None:
         """Show how the take and the receivers stand, and tell what there is to tell."""
         for told in self._desk.news():
@@ -129,7 +139,7 @@ class RecordButton(QToolButton):
         menu.addAction("Save the last ten seconds\tShift+R", self._desk.save_replay)
         menu.addSeparator()
         menu.addAction("Open the folder", self._open_folder)
-        menu.addAction("Another folder…", self._ask_folder)
+        menu.addAction("Another folder…", self.ask_folder)
         menu.addSeparator()
         self._add_sending(menu.addMenu("Send to"))
 
@@ -198,11 +208,9 @@ class RecordButton(QToolButton):
             self._tell(Told(str(error), is_problem=True))
 
     def _open_folder(self) -> None:
-        self._desk.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            make_folder(self._desk.folder)
+        except OutputError as error:
+            self._tell(error_told(error))
+            return
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._desk.folder)))
-
-    def _ask_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Takes go to", str(self._desk.folder))
-        if folder:
-            self._desk.set_folder(folder)
-            self._store.change(record_folder=folder)

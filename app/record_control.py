@@ -8,6 +8,7 @@ from app.qt import QMainWindow
 from app.record_button import RecordButton
 from app.recording import RecordingDesk
 from app.settings import SettingsStore
+from app.stage import Stage
 from app.told import Told
 from app.view import View
 from engine.recording.shot import Content
@@ -23,6 +24,8 @@ class _Showing(Protocol):
     @property
     def view(self) -> View: ...
 
+    stage: Stage
+
 
 def recording_button(
     window: QMainWindow, desk: RecordingDesk, canvas: OverlayWidget, tell: Callable[[Told], None]
@@ -34,17 +37,19 @@ def recording_button(
         tell: shows a message.
     """
     showing: _Showing = window
-    if showing.store.present.record_folder:
-        desk.set_folder(showing.store.present.record_folder)
+    desk.set_stored_folder(showing.store.present.record_folder)
     desk.look = lambda: canvas.look
 
     def take_picture() -> None:
-        """What is seen: the avatar as it stands and clear around it, or the frame as it is."""
+        """What is seen: two methods, the avatar as it stands, or the frame with its heads."""
         frame = showing.view.frame
-        if not canvas.in_avatar or frame is None:
+        if showing.stage.in_comparison:
+            picture = showing.stage.comparison_picture()
+        elif canvas.in_avatar and frame is not None:
+            picture = canvas.avatar_picture(frame.image.shape[1::-1])
+        else:
             desk.screenshot(Content.OVERLAY)
             return
-        picture = canvas.avatar_picture(frame.image.shape[1::-1])
         if picture is not None:
             desk.save_picture(picture)
 

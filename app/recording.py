@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.told import Told, take_told
+from app.told import Told, error_told, take_told
 from app.view import State, View
 from engine.errors import EngineError, OutputError
 from engine.flame.model import HeadModel
@@ -72,11 +72,12 @@ class RecordingDesk:
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         """Args:
-        folder: for takes and pictures; None: the user's videos.
+        folder: for takes and pictures, asked for now; None: as stored, or the user's videos.
         look: how heads are drawn now; asked on other threads.
         clock: what takes are named by.
         """
         self.folder = folder or default_folder()
+        self._is_asked_for = folder is not None
         self.settings = TakeSettings()
         self.look = look
         self._clock = clock
@@ -105,7 +106,7 @@ class RecordingDesk:
         frame = view.frame
         if view.state is not State.PLAYING or frame is None:
             return
-        shot = shot_of(view.source, frame, view.faces)
+        shot = shot_of(view.source, frame, view.faces, view.place)
         with self._changed:
             if self._shot is not None and self._shot.image is frame.image:
                 return  # the same one once more
@@ -150,6 +151,11 @@ class RecordingDesk:
         """Takes and pictures go there from now on."""
         self.folder = Path(folder)
 
+    def set_stored_folder(self, folder: str) -> None:
+        """What a person chose another time, empty: nothing; what is asked for now goes before."""
+        if folder and not self._is_asked_for:
+            self.folder = Path(folder)
+
     def set_settings(self, **changes: object) -> None:
         """Change fields of `settings`; a take in progress ends where its content changes."""
         before, changed = self.settings, replace(self.settings, **changes)
@@ -182,7 +188,7 @@ class RecordingDesk:
             suffix = ".npz" if settings.private else settings.suffix
             path = free_path(self.folder, stem, suffix)
         except OutputError as error:
-            self._told.put(Told(f"{error}.", is_problem=True))
+            self._told.put(error_told(error))
             return False
         take = Take(self._writer(path, model, settings, live=True), path.with_suffix(".json"))
         with self._changed:
@@ -346,7 +352,7 @@ class RecordingDesk:
             try:
                 act()
             except EngineError as error:
-                self._told.put(Told(f"{error}.", is_problem=True))
+                self._told.put(error_told(error))
             except Exception as error:  # a thread's errors must reach the window
                 logger.exception("%s failed", what)
                 self._told.put(Told(f"{what} failed: {error}; try again", is_problem=True))

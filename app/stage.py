@@ -4,13 +4,14 @@ from app.canvas import MakeRenderer, letterbox
 from app.face_tags import FaceTags, tag_places
 from app.method_menu import method_title
 from app.overlay_widget import OverlayWidget, trust_fade
-from app.qt import QLabel, QResizeEvent, QSize, Qt, QWidget
+from app.qt import QLabel, QPoint, QResizeEvent, QSize, Qt, QWidget
 from app.view import View
+from app.window_picture import lettered
 from app.wipe_widget import WipeSide, WipeWidget
 from engine.methods import METHODS
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import RenderMode
-from engine.types import Reconstruction
+from engine.types import U8, Reconstruction
 
 __all__ = ["Stage", "side_text"]
 
@@ -97,6 +98,22 @@ class Stage(QWidget):
         self.canvas.set_avatar(on)
         if self._view is not None:
             self.show_view(self._view)
+
+    def comparison_picture(self) -> U8 | None:
+        """(H, W, 3) RGB: as `WipeWidget.picture`, with what is written over both sides."""
+        picture = self.wipe.picture()
+        if picture is None or self._view is None:
+            return None
+        self.show_words(self._view)
+        left, right = self.sides
+        written = left.width() + right.width() + 3 * _MARGIN_PX
+        width = picture.shape[1]
+        shown = letterbox((self.width(), self.height()), picture.shape[1::-1])[2]
+        # As large as on the screen, in px of either, but never over each other.
+        scale = min(max(1.0, width / shown), width / written)
+        across = round(width / scale) - right.width() - _MARGIN_PX
+        places = (QPoint(_MARGIN_PX, _MARGIN_PX), QPoint(across, _MARGIN_PX))
+        return lettered(picture, list(zip(self.sides, places, strict=True)), scale)
 
     def sizeHint(self) -> QSize:
         return self.canvas.sizeHint()

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.errors import EngineError, OutputError
+
 if TYPE_CHECKING:
     from engine.recording.take import TakeState
 
-__all__ = ["Told", "take_told"]
+__all__ = ["Told", "error_told", "take_told"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +17,18 @@ class Told:
 
     text: str
     is_problem: bool = False
+    of_folder: bool = False  # another folder would help
+
+
+def error_told(error: EngineError) -> Told:
+    """An error that the engine raised on purpose."""
+    return Told(f"{error}.", is_problem=True, of_folder=isinstance(error, OutputError))
 
 
 def take_told(state: "TakeState") -> Told:
     """How a take that was stopped came out."""
     if state.problem:
-        return Told(state.problem, is_problem=True)
+        return Told(state.problem, is_problem=True, of_folder=state.unwritable)
     if not state.ended:
         return Told("The recording does not end; it is left behind", is_problem=True)
     if not state.parts:

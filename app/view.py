@@ -60,4 +60,5 @@ class View:
     notice: str | None = None  # something about the picture that a person should know
     captured_ns: int | None = None  # time.perf_counter_ns at which the frame was to be had
     position: float | None = None  # 0..1 within a file that can be scrubbed
+    place: int = 0  # how often a person had gone elsewhere in the file before
     stats: Stats = field(default_factory=Stats)

@@ -1,4 +1,4 @@
-"""What the banner says of views, and what its button does about it."""
+"""What the banner says of views and of what went wrong beside them, and what its buttons do."""
 
 from collections.abc import Callable
 
@@ -6,21 +6,34 @@ from app.banner import Banner
 from app.source_menu import SourceButton, sample_request
 from app.source_thread import Request
 from app.telling import BannerJudge
+from app.told import Told
 from app.view import State, View
 
 __all__ = ["ViewBanner"]
 
 
 class ViewBanner:
-    """Shows a view's problem or notice in a banner."""
+    """Shows problems of recording until they were read, else a view's problem or notice."""
 
     def __init__(
-        self, banner: Banner, source: SourceButton, open_request: Callable[[Request], None]
+        self,
+        banner: Banner,
+        source: SourceButton,
+        open_request: Callable[[Request], None],
+        choose_folder: Callable[[], bool],
     ) -> None:
-        """source: offers others where one fails; open_request: tries one again."""
+        """Args:
+        source: offers others where one fails.
+        open_request: tries one again.
+        choose_folder: another one for takes; returns whether one was chosen.
+        """
         self._banner, self._source, self._open = banner, source, open_request
+        self._choose_folder = choose_folder
         self._judge = BannerJudge()
         self._request: Request | None = None
+        self._view: View | None = None
+        self._notice: str | None = None
+        self._unread: list[Told] = []
 
     def reset(self, request: Request) -> None:
         """Another source."""
@@ -29,15 +42,47 @@ class ViewBanner:
 
     def show_view(self, view: View) -> None:
         """Say what there is to say."""
-        if view.state is State.FAILED:
+        self._view, self._notice = view, self._judge.notice(view)
+        self._show()
+
+    def tell(self, problem: Told) -> None:
+        """Say what went wrong, until a person closes it."""
+        if problem not in self._unread:
+            self._unread.append(problem)
+        self._show()
+
+    def _show(self) -> None:
+        view = self._view
+        if self._unread:
+            self._show_told(self._unread[0])
+        elif view is None:
+            self._banner.hide()
+        elif view.state is State.FAILED:
             self._show_problem(view.problem or "The source failed.")
         elif view.state is State.WAITING:
             text = view.problem or "The source is silent."
             self._banner.show_waiting(text, "Choose another…", self._source.showMenu)
-        elif notice := self._judge.notice(view):
-            self._banner.show_notice(notice)
+        elif self._notice:
+            self._banner.show_notice(self._notice)
         else:
             self._banner.hide()
+
+    def _show_told(self, problem: Told) -> None:
+        def choose() -> None:
+            if self._choose_folder():
+                self._has_read(problem)
+
+        def read() -> None:
+            self._has_read(problem)
+
+        if problem.of_folder:
+            self._banner.show_problem(problem.text, "Another folder…", choose, read)
+        else:
+            self._banner.show_problem(problem.text, "Close", read)
+
+    def _has_read(self, problem: Told) -> None:
+        self._unread = [told for told in self._unread if told != problem]
+        self._show()
 
     def _show_problem(self, problem: str) -> None:
         request = self._request

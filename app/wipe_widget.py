@@ -15,6 +15,7 @@ from app.qt import QMouseEvent, Qt, QWidget, pyqtSignal
 from app.qt_screen import size_px
 from engine.render.overlay import OverlayStyle
 from engine.render.renderer import MeshRenderer
+from engine.render.trust_mark import marked
 from engine.types import F32, U8, Reconstruction
 
 __all__ = ["WipeSide", "WipeWidget"]
@@ -81,6 +82,26 @@ class WipeWidget(Canvas):
             self.split = split
             self.split_changed.emit(split)
             self.update()
+
+    def picture(self) -> U8 | None:
+        """(H, W, 3) RGB: both sides as large as the source; None: nothing is shown.
+
+        Beside each other they are twice as wide. Doubtful heads are framed in amber.
+        """
+        if self._shown is None:
+            return None
+        height, width = self._shown.shape[:2]
+        size = (2 * width if self.beside else width, height)
+        self._surface.makeCurrent()
+        try:
+            if not (renderers := self._ready()):
+                return None
+            drawn = [self._draw(i, r, size, in_memory=True) for i, r in enumerate(renderers)]
+        finally:
+            self._surface.doneCurrent()
+            self._repaint()
+        both, _, _ = self._image([side for side in drawn if side is not None], size)
+        return marked(both, [face for side in self._sides for face in side.faces])
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._drag(event)

@@ -1,6 +1,6 @@
 """Writes MP4 or MKV with true times; a process that is killed leaves a file that still plays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,9 +12,30 @@ from av.video.frame import PictureType
 
 from engine.errors import OutputError
 from engine.io.decoder import READ_ERRORS
+from engine.io.living import mark_living
 from engine.types import U8, check_array
 
-__all__ = ["ENCODERS", "Encoder", "VideoRecorder", "has_encoder", "partial_path"]
+__all__ = [
+    "ENCODERS",
+    "Encoder",
+    "RecordingError",
+    "VideoRecorder",
+    "has_encoder",
+    "partial_path",
+]
+
+
+class RecordingError(OutputError):
+    """A film cannot be written on."""
+
+    def __init__(self, path: Path, reason: str, kept: Path | None) -> None:
+        """reason: what the system says; kept: where what was recorded lies, if anything was."""
+        told = f"; what was recorded is in {kept}" if kept is not None else ""
+        super().__init__(
+            f"{path} cannot be written: {reason}; "
+            f"choose another folder with --out or free some space{told}"
+        )
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +125,7 @@ class VideoRecorder:
         self._key_ns: int | None = None
         self._partial = partial_path(path)
         self._container: Any = None
+        self._unmark: Callable[[], None] = lambda: None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(
@@ -111,6 +133,7 @@ class VideoRecorder:
             )
             self._stream = self._add_stream(preset, crf)
             self._container.start_encoding()  # PyAV opens the file only now
+            self._unmark = mark_living(self._partial)
         except READ_ERRORS as error:
             self._abandon()
             raise self._failure(error) from error
@@ -174,6 +197,8 @@ class VideoRecorder:
             self._finish()
         except READ_ERRORS as error:
             raise self._failure(error) from error
+        finally:
+            self._unmark()
 
     def _finish(self) -> None:
         try:
@@ -226,19 +251,16 @@ class VideoRecorder:
     def _abandon(self) -> None:
         """Close the container, ignoring that it may not be writable any more."""
         container, self._container = self._container, None
+        self._unmark()
         if container is not None:
             try:
                 container.close()
             except READ_ERRORS:
                 return  # the error that led here says more
 
-    def _failure(self, error: Exception) -> OutputError:
+    def _failure(self, error: Exception) -> RecordingError:
         reason = getattr(error, "strerror", None) or str(error)
-        kept = f"; what was recorded is in {self._partial}" if self.n_frames else ""
-        return OutputError(
-            f"{self.path} cannot be written: {reason}; "
-            f"choose another folder with --out or free some space{kept}"
-        )
+        return RecordingError(self.path, reason, self._partial if self.n_frames else None)
 
 
 _BT709: Final = 1  # AVCOL_SPC_BT709, and the same number for primaries and transfer

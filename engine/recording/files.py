@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import OutputError
+from engine.io.living import is_living
 
-__all__ = ["free_path", "rescue_partials", "take_stem"]
+__all__ = ["free_path", "make_folder", "rescue_partials", "take_stem"]
 
 _KINDS: Final = (".mp4", ".mkv", ".csv")
 _LIVING_S: Final = 10.0
-"""A file that was written to more recently may belong to another program that still runs."""
+"""Where no lock tells it, a file that was written to more recently may belong to a program that
+still runs."""
 
 
 def take_stem(now: datetime) -> str:
@@ -19,10 +21,10 @@ def take_stem(now: datetime) -> str:
     return f"n2f-{now:%Y%m%d-%H%M%S}"
 
 
-def free_path(folder: Path, stem: str, suffix: str) -> Path:
-    """A file of that name, or with a number behind it, that is not there yet.
+def make_folder(folder: Path) -> None:
+    """Make a folder for takes, unless it is there.
 
-    Raises: OutputError: if the folder cannot be made.
+    Raises: OutputError: if it cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -30,6 +32,14 @@ def free_path(folder: Path, stem: str, suffix: str) -> Path:
         raise OutputError(
             f"{folder} cannot be made: {error.strerror or error}; choose another folder"
         ) from error
+
+
+def free_path(folder: Path, stem: str, suffix: str) -> Path:
+    """A file of that name, or with a number behind it, that is not there yet.
+
+    Raises: OutputError: if the folder cannot be made.
+    """
+    make_folder(folder)
     path, number = folder / f"{stem}{suffix}", 2
     while path.exists():
         path, number = folder / f"{stem}-{number}{suffix}", number + 1
@@ -41,7 +51,7 @@ def rescue_partials(folder: Path, now_s: float | None = None) -> list[Path]:
 
     Args:
         now_s: seconds since the epoch; None: the clock's.
-    Returns: where they are now. What cannot be renamed stays.
+    Returns: where they are now. What cannot be renamed stays, and what a program still writes to.
     """
     now_s = time.time() if now_s is None else now_s
     rescued = []
@@ -50,10 +60,15 @@ def rescue_partials(folder: Path, now_s: float | None = None) -> list[Path]:
             continue
         stem = partial.name.removeprefix(".").removesuffix(f".partial{partial.suffix}")
         try:
-            stat = partial.stat()
-            if stat.st_size and now_s - stat.st_mtime > _LIVING_S:
+            if partial.stat().st_size and not _is_living(partial, now_s):
                 path = free_path(folder, f"{stem} (recovered)", partial.suffix)
                 rescued.append(partial.replace(path))
         except (OSError, OutputError):
             continue
     return rescued
+
+
+def _is_living(partial: Path, now_s: float) -> bool:
+    """Whether a program still writes to it."""
+    living = is_living(partial)
+    return now_s - partial.stat().st_mtime <= _LIVING_S if living is None else living

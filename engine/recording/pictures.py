@@ -10,6 +10,7 @@ from engine.render.context import headless_context
 from engine.render.overlay import OverlayStyle, head_renderer, overlaid
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, PhotoSource, RenderMode
+from engine.render.trust_mark import marked
 from engine.types import U8, Reconstruction
 
 __all__ = ["ShotPainter"]
@@ -32,7 +33,7 @@ class ShotPainter(Closing):
         return self._made
 
     def picture(self, shot: Shot, content: Content, look: Look) -> U8:
-        """(H, W, 3) RGB; a side-by-side is twice as wide.
+        """(H, W, 3) RGB; a side-by-side is twice as wide. Doubtful heads are framed in amber.
 
         Raises: ValueError: if the shot has no picture. ProviderError: without OpenGL, or for a
             picture that it cannot draw.
@@ -43,18 +44,24 @@ class ShotPainter(Closing):
         if content is Content.OVERLAY:
             fades = [look.fade(face.quality) for face in shot.faces]
             style = OverlayStyle(look.mode, look.opacity, fades)
-            return _turned(overlaid(self._renderer, image, shot.faces, style), look)
-        alone = _turned(self._avatar(shot, image, look), look)
-        return alone if content is Content.AVATAR else np.hstack([_turned(image, look), alone])
+            drawn = _turned(overlaid(self._renderer, image, shot.faces, style), look)
+        else:
+            drawn = _turned(self._avatar(shot, image, look), look)
+            if content is Content.SIDE_BY_SIDE:
+                drawn = np.hstack([_turned(image, look), drawn])
+        return marked(drawn, shot.faces)
 
     def cutout(self, shot: Shot, look: Look) -> U8:
-        """(H, W, 4) RGBA: the heads alone on nothing, alpha not multiplied in; Raises as there."""
+        """(H, W, 4) RGBA: the heads alone on nothing, alpha not multiplied in.
+
+        The frame of doubtful ones is opaque. Raises: as `picture`.
+        """
         image = _image_of(shot)
         below = np.zeros((*image.shape[:2], 4), np.uint8)
         for face in shot.faces:
             self._draw(face, image, look, None)
             below = _over(self._renderer.read(alpha=True), below)
-        return _turned(below, look)
+        return marked(_turned(below, look), shot.faces)
 
     def _avatar(self, shot: Shot, image: U8, look: Look) -> U8:
         picture = np.full_like(image, look.background)

@@ -50,7 +50,7 @@ class Replay:
             return (self._kept[-1].shot.t_ns - self._kept[0].shot.t_ns) / 1e9
 
     def add(self, shot: Shot) -> None:
-        """Keep a shot; another source, or a clock that goes back, forgets what was there."""
+        """Keep a shot; another source, or another place in it, forgets what was there."""
         if shot.image is None:
             return
         jpeg = _packed(shot.image)
@@ -58,10 +58,8 @@ class Replay:
         n_bytes = len(jpeg) + _SHOT_BYTES * len(faces)
         kept = _Kept(replace(shot, image=None, faces=faces), jpeg, n_bytes)
         with self._changed:
-            if self._kept:
-                last = self._kept[-1].shot
-                if shot.source != last.source or shot.t_ns <= last.t_ns:
-                    self._forget_all()
+            if self._kept and not shot.follows(self._kept[-1].shot):
+                self._forget_all()
             self._kept.append(kept)
             self._n_bytes += n_bytes
             while (

@@ -48,20 +48,26 @@ class Shot:
     t_ns: int  # on the source's clock
     image: U8 | None  # (H, W, 3) RGB; None: it was left out, for privacy
     faces: tuple[Reconstruction, ...]
+    place: int = 0  # how often a person had gone elsewhere in the source before
 
     @property
     def low(self) -> bool:
         """Whether the first face is fitted doubtfully."""
         return bool(self.faces) and self.faces[0].quality < LOW_QUALITY
 
+    def follows(self, before: "Shot") -> bool:
+        """Whether the time between both is that of their source: nobody went elsewhere in it."""
+        same = (self.source, self.place) == (before.source, before.place)
+        return same and self.t_ns > before.t_ns
+
     def without_pixels(self) -> "Shot":
         """The same moment with nothing left that a camera saw, crops and maps included."""
         return replace(self, image=None, faces=tuple(slim(face) for face in self.faces))
 
 
-def shot_of(source: str, frame: Frame, faces: tuple[Reconstruction, ...]) -> Shot:
+def shot_of(source: str, frame: Frame, faces: tuple[Reconstruction, ...], place: int = 0) -> Shot:
     """The shot of a frame."""
-    return Shot(source, frame.index, frame.t_ns, frame.image, faces)
+    return Shot(source, frame.index, frame.t_ns, frame.image, faces, place)
 
 
 _NO_PICTURE: U8 = np.zeros((1, 1, 3), np.uint8)

@@ -39,6 +39,7 @@ class TakeState:
     n_bytes: int = 0
     ended: bool = False
     problem: str = ""  # what stopped it, and what to do; what was recorded before is kept
+    unwritable: bool = False  # another folder would help
     notice: str = ""  # what a person should know though it went on
     parts: tuple[Part, ...] = ()  # once it ended
 
@@ -106,20 +107,17 @@ class Take:
 
     def _run(self) -> None:
         writer: TakeWriter | None = None
-        problem = ""
+        trouble: Exception | None = None
         parts: list[Part] = []
         try:
             writer = self._make_writer()
             self._write_all(writer)
-        except EngineError as error:
-            problem = f"{error}."
-        except Exception as error:  # a thread's errors must reach the window
-            logger.exception("the take broke off")
-            problem = _unexpected(error)
+        except Exception as error:  # noqa: BLE001  (a thread's errors must reach the window)
+            trouble = error
         if writer is not None:
-            parts, trouble = _closed(writer)
-            problem = problem or trouble
-        self._end(writer, tuple(parts), problem)
+            parts, closing = _closed(writer)
+            trouble = trouble or closing
+        self._end(writer, tuple(parts), trouble)
 
     def _write_all(self, writer: TakeWriter) -> None:
         clock = TakeClock()
@@ -141,7 +139,10 @@ class Take:
                     notice=writer.notice,
                 )
 
-    def _end(self, writer: TakeWriter | None, parts: tuple[Part, ...], problem: str) -> None:
+    def _end(
+        self, writer: TakeWriter | None, parts: tuple[Part, ...], trouble: Exception | None
+    ) -> None:
+        problem = _told(trouble) if trouble is not None else ""
         if problem and parts:
             kept = ", ".join(part.path.name for part in parts)
             problem = f"{problem} Kept: {kept} in {parts[0].path.parent}"
@@ -149,12 +150,14 @@ class Take:
             if self._notes is not None and parts:
                 self._tell(self._notes, parts, problem)
         except OutputError as error:
-            problem = problem or str(error)
+            trouble = trouble or error
+            problem = problem or f"{error}."
         with self._changed:
             self._state = replace(
                 self._state,
                 ended=True,
                 problem=problem,
+                unwritable=isinstance(trouble, OutputError),
                 notice=writer.notice if writer is not None else "",
                 parts=parts,
                 n_bytes=sum(part.n_bytes for part in parts),
@@ -178,19 +181,22 @@ class Take:
             temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def _closed(writer: TakeWriter) -> tuple[list[Part], str]:
+def _closed(writer: TakeWriter) -> tuple[list[Part], Exception | None]:
     """What the writer finished, and what went wrong with it."""
-    try:
-        return writer.close(), ""
-    except EngineError as error:
-        return [], f"{error}."
-    except Exception as error:  # same
-        logger.exception("the take cannot be finished")
-        return [], _unexpected(error)
+    trouble: Exception | None = None
+    for _ in range(2):  # what cannot be finished is given up, and the rest is known then
+        try:
+            return writer.close(), trouble
+        except Exception as error:  # noqa: BLE001  (same)
+            trouble = trouble or error
+    return [], trouble
 
 
-def _unexpected(error: Exception) -> str:
-    return f"The recording broke off ({type(error).__name__}: {error}); start it again."
+def _told(trouble: Exception) -> str:
+    if isinstance(trouble, EngineError):
+        return f"{trouble}."
+    logger.error("the take broke off", exc_info=trouble)
+    return f"The recording broke off ({type(trouble).__name__}: {trouble}); start it again."
 
 
 class _Spans:

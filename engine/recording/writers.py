@@ -1,13 +1,15 @@
 """What a take is written by: films of shots, or their parameters alone."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
 from engine.errors import OutputError
 from engine.flame.model import HeadModel
-from engine.io.recorder import VideoRecorder, partial_path
+from engine.io.living import mark_living
+from engine.io.recorder import RecordingError, VideoRecorder, partial_path
 from engine.io.results import FitSequence, csv_text, save_sequence_npz, write_csv
 from engine.recording.clock import TakeClock
 from engine.recording.files import free_path
@@ -20,6 +22,7 @@ _MOST_FRAMES: Final = 20_000
 """Of parameters in one file: about 70 MB of memory."""
 _ROWS_AT_ONCE: Final = 15
 """Half a second, which is what a killed program may lose of a table."""
+_REMEDY: Final = "free some space, or choose another folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,9 @@ class FilmWriter:
             recorder = self._begin(width, height, shot.source)
         try:
             recorder.write(picture, self._clock.at(shot))
-        except OutputError:
+        except RecordingError as error:
             self._rescue(recorder)
-            raise
+            raise _stopped(error) from error
 
     def close(self) -> list[Part]:
         """Finish the last file, and the picture's drawing. Returns: all files."""
@@ -109,7 +112,10 @@ class FilmWriter:
         number = len(self._parts) + 1
         stem = self._path.stem if number == 1 else f"{self._path.stem}-part{number}"
         path = free_path(self._path.parent, stem, self._path.suffix)
-        self._recorder = recorder = VideoRecorder(path, width, height, **self._encoding)
+        try:
+            self._recorder = recorder = VideoRecorder(path, width, height, **self._encoding)
+        except RecordingError as error:
+            raise OutputError(f"{path} cannot be written: {error.reason}; {_REMEDY}") from error
         self._size, self._source = (width, height), source
         self.notice = recorder.notice
         return recorder
@@ -119,9 +125,9 @@ class FilmWriter:
             return
         try:
             recorder.close()
-        except OutputError:
+        except RecordingError as error:
             self._rescue(recorder)
-            raise
+            raise _stopped(error) from error
         self._recorder = None
         self.notice = recorder.notice
         self._note(recorder, recorder.path)
@@ -131,10 +137,7 @@ class FilmWriter:
         self._recorder = None
         partial = partial_path(recorder.path)
         if recorder.n_frames and partial.exists():
-            try:
-                self._note(recorder, partial.replace(recorder.path))
-            except OSError:
-                self._note(recorder, partial)
+            self._note(recorder, _named(partial, recorder.path))
 
     def _note(self, recorder: VideoRecorder, path: Path) -> None:
         width, height = self._size
@@ -142,6 +145,11 @@ class FilmWriter:
         notes |= {"encoder": recorder.encoder.name, "content": str(self._content)}
         size = path.stat().st_size
         self._parts.append(Part(path, recorder.n_frames, recorder.duration_s, size, notes))
+
+
+def _stopped(error: RecordingError) -> OutputError:
+    """As a window tells it, where `Take` says what is kept."""
+    return OutputError(f"The film cannot go on: {error.reason}; {_REMEDY}")
 
 
 class ParameterWriter:
@@ -161,6 +169,7 @@ class ParameterWriter:
         self._source = ""
         self._parts: list[Part] = []
         self._table: IO[str] | None = None
+        self._unmark: Callable[[], None] = lambda: None
         self._table_bytes = 0
         self.notice = ""
 
@@ -201,29 +210,61 @@ class ParameterWriter:
         try:
             if self._table is None:
                 self._table = partial.open("w", encoding="utf-8")
+                self._unmark = mark_living(partial)
             self._table.write(text)
             self._table.flush()  # a killed program loses nothing of it
         except OSError as error:
+            self._rescue(len(self._sequence) - len(fresh))
             raise OutputError(
-                f"{partial} cannot be written: {error.strerror or error}; choose another folder or "
-                "free some space. The rows so far stay there"
+                f"The table cannot go on: {error.strerror or error}; {_REMEDY}"
             ) from error
         self._table_bytes += len(text)
 
+    def _rescue(self, n_rows: int) -> None:
+        """The rows of a table that cannot go on get a name that people see."""
+        self._sequence, self._fresh = FitSequence(self._model), FitSequence(self._model)
+        self._close_table()
+        path = self._next_path.with_suffix(".csv")
+        if n_rows and partial_path(path).exists():
+            self._note(_named(partial_path(path), path), n_rows)
+
+    def _close_table(self) -> None:
+        table, self._table, self._table_bytes = self._table, None, 0
+        if table is not None:
+            with suppress(OSError):  # what could not be written before is tried once more
+                table.close()
+        self._unmark()
+
     def _save(self) -> None:
-        sequence = self._sequence
+        sequence, n_kept = self._sequence, len(self._sequence) - len(self._fresh)
         self._sequence, self._fresh = FitSequence(self._model), FitSequence(self._model)
         if not len(sequence):
             return
+        self._close_table()
         path = self._next_path
         table = path.with_suffix(".csv")
-        if self._table is not None:
-            self._table.close()
-        self._table, self._table_bytes = None, 0
-        save_sequence_npz(path, sequence)
+        try:
+            save_sequence_npz(path, sequence)
+        except OutputError:
+            self._rescue(n_kept)
+            raise
         write_csv(table, sequence)  # over the one that grew, which has the same name till then
         partial_path(table).unlink(missing_ok=True)
-        size = path.stat().st_size + table.stat().st_size
-        notes = {"source": self._source, "table": table.name, "content": "parameters"}
+        self._note(path, len(sequence), table)
+
+    def _note(self, path: Path, n_frames: int, table: Path | None = None) -> None:
+        notes = {"source": self._source, "content": "parameters"}
+        size = path.stat().st_size
+        if table is not None:
+            notes["table"] = table.name
+            size += table.stat().st_size
         duration_s = (self._to_ns - self._from_ns) / 1e9
-        self._parts.append(Part(path, len(sequence), duration_s, size, notes))
+        self._parts.append(Part(path, n_frames, duration_s, size, notes))
+
+
+def _named(partial: Path, path: Path) -> Path:
+    """Give what cannot go on its name. Returns: where it is now."""
+    try:
+        return partial.replace(path)
+    except OSError:
+        return partial

@@ -12,6 +12,7 @@ from engine.io.image import save_png
 from engine.recording.pictures import ShotPainter
 from engine.recording.shot import Content, Look, Shot, shot_of
 from engine.render.renderer import RenderMode
+from engine.render.trust_mark import AMBER
 from engine.types import F64, Camera, Frame, Reconstruction
 from tests.live_fakes import triangle_head, triangle_model
 
@@ -21,11 +22,11 @@ MODEL = triangle_model()
 LOOK = Look(background=(10, 20, 30))
 
 
-def shot() -> Shot:
+def shot(quality: float = 1.0) -> Shot:
     """A ramp from left to right with a triangle over its middle."""
     ramp = np.linspace(20, 230, 64).astype(np.uint8)
     frame = Frame(np.repeat(np.tile(ramp, (48, 1))[..., None], 3, axis=2), 0, 0)
-    return shot_of("clip", frame, (triangle_head(frame),))
+    return shot_of("clip", frame, (triangle_head(frame, quality=quality),))
 
 
 @pytest.fixture
@@ -77,6 +78,25 @@ def test_a_cutout_is_transparent_around_the_head(painter: ShotPainter, tmp_path:
     read = Image.open(tmp_path / "a.png")
     assert read.mode == "RGBA"
     np.testing.assert_array_equal(np.asarray(read), rgba)
+
+
+@pytest.mark.parametrize("content", list(Content))
+def test_a_doubtful_head_is_framed_in_amber_and_the_source_alone_is_not(
+    painter: ShotPainter, content: Content
+):
+    doubtful, good = (painter.picture(shot(q), content, LOOK) for q in (0.49, 0.51))
+    inside = (slice(2, -2), slice(2, -2))
+    np.testing.assert_array_equal(doubtful[inside], good[inside])
+    framed = content is not Content.VIDEO
+    for edge in (doubtful[:2], doubtful[-2:], doubtful[:, :2], doubtful[:, -2:]):
+        assert (edge == AMBER).all() == framed
+    assert not (good[:2] == AMBER).all(axis=2).any()
+
+
+def test_a_doubtful_cutout_has_an_opaque_frame(painter: ShotPainter):
+    rgba = painter.cutout(shot(0.49), LOOK)
+    assert (rgba[:2] == (*AMBER, 255)).all()
+    np.testing.assert_array_equal(rgba[2:-2, 2:-2], painter.cutout(shot(), LOOK)[2:-2, 2:-2])
 
 
 def test_several_heads_lie_over_each_other(painter: ShotPainter):

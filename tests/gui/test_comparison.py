@@ -1,13 +1,16 @@
 """Two methods against each other in the live window: on one frame, with a line or side by side."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from app.method_menu import Methods
 from app.qt import QPoint, Qt
+from app.recording import RecordingDesk
 from app.session import LiveSession, Loaded
 from app.settings import SettingsStore
 from app.source_thread import Request
@@ -15,9 +18,10 @@ from app.stage import side_text
 from engine.frames import default_camera
 from engine.pipeline import SeenFrame
 from engine.render.renderer import MeshRenderer, RenderMode
+from engine.render.trust_mark import AMBER
 from engine.types import Frame, Reconstruction
 from tests.gui.windows import WAIT_MS, activate, close_all
-from tests.live_fakes import SIZE, FakeFitter, FakeSource, triangle_head
+from tests.live_fakes import SIZE, FakeFitter, FakeSource, triangle_head, triangle_model
 
 pytestmark = [pytest.mark.gui, pytest.mark.gl]
 
@@ -29,6 +33,7 @@ class TwoFitters(FakeFitter):
     """The first method sees a head, the second one sees none."""
 
     method, rival = "n2fnet", ""
+    quality = 1.0
 
     def use(self, method: str) -> None:
         super().use(method)
@@ -43,7 +48,7 @@ class TwoFitters(FakeFitter):
         return SeenFrame(frame, default_camera(*SIZE), (), (), 1, (), ())
 
     def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
-        return [triangle_head(seen.frame)]
+        return [triangle_head(seen.frame, quality=self.quality)]
 
     def fit_rivals(self, seen: SeenFrame) -> list[Reconstruction]:
         self.events.append(f"rival {seen.frame.index}")
@@ -63,15 +68,20 @@ Open = Callable[..., tuple[LiveSession, TwoFitters]]
 def open_session(qtbot: QtBot) -> Iterator[Open]:
     sessions: list[LiveSession] = []
 
-    def open_window(store: SettingsStore | None = None) -> tuple[LiveSession, TwoFitters]:
+    def open_window(
+        store: SettingsStore | None = None,
+        recording: RecordingDesk | None = None,
+        quality: float = 1.0,
+    ) -> tuple[LiveSession, TwoFitters]:
         fitter = TwoFitters()
+        fitter.quality = quality
         loaded = Loaded(
             lambda ctx: MeshRenderer(ctx, np.array([[0, 1, 2]], np.int32)),
             lambda: fitter,
             lambda spec: FakeSource(1_000_000, is_live=True),
             methods=METHODS,
         )
-        session = LiveSession(load=lambda tell: loaded, store=store)
+        session = LiveSession(load=lambda tell: loaded, store=store, recording=recording)
         sessions.append(session)
         session.window.resize(640, 480)
         session.start(Request("fake", "Fake source"))
@@ -158,6 +168,50 @@ def test_side_by_side_shows_both_whole(qtbot: QtBot, open_session: Open):
     assert not is_photo(colour_at(session, 0.25))  # the middle of the left half: the head
     assert is_photo(colour_at(session, 0.75))
     assert is_photo(colour_at(session, 0.03))
+
+
+def saved_picture(qtbot: QtBot, session: LiveSession, folder: Path) -> np.ndarray:
+    """What S saves."""
+    before = set(folder.glob("n2f-*.png"))
+    qtbot.keyClick(session.window, "s")
+    message = session.window.statusBar().currentMessage
+    qtbot.waitUntil(
+        lambda: set(folder.glob("n2f-*.png")) > before and message().startswith("Saved"),
+        timeout=WAIT_MS,
+    )
+    session.window.statusBar().clearMessage()
+    (path,) = set(folder.glob("n2f-*.png")) - before
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("quality", [1.0, 0.4])
+def test_s_saves_both_methods_and_marks_a_doubtful_one(
+    qtbot: QtBot, open_session: Open, tmp_path: Path, quality: float
+):
+    desk = RecordingDesk(tmp_path)
+    desk.equip(triangle_model())
+    session, _ = open_session(recording=desk, quality=quality)
+    session.window.change_settings(fade_by_trust=False)
+    qtbot.keyClick(session.window, "b")
+    wait_compared(qtbot, session)
+    picture = saved_picture(qtbot, session, tmp_path)
+    assert picture.shape == (SIZE[1], SIZE[0], 3)
+    middle = picture[22:26]
+    assert not is_photo(middle[:, 27].astype(int))  # left of the line the first method's head
+    assert is_photo(middle[:, 36].astype(int))  # right of it the photo
+    assert (picture[0] == AMBER).all() == (quality < 0.5)
+    written = picture[1:5].astype(int)  # over both sides, as small as such a picture asks for
+    assert not is_photo(written[:, 2:25])
+    assert not is_photo(written[:, 40:62])
+    assert is_photo(picture[40:44, 2:5].astype(int))
+    assert is_photo(picture[40:44, -5:-2].astype(int))
+    session.window.change_settings(beside=True)
+    wait_compared(qtbot, session)
+    both = saved_picture(qtbot, session, tmp_path)
+    assert both.shape == (SIZE[1], 2 * SIZE[0], 3)
+    assert not is_photo(both[24, 32].astype(int))
+    assert is_photo(both[24, 64 + 32].astype(int))
 
 
 def test_modes_opacity_and_mirror_reach_both_sides(qtbot: QtBot, open_session: Open):

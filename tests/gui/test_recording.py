@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from app.qt import Qt
+from app.qt import QFileDialog, Qt
 from app.recording import RecordingDesk
 from app.session import LiveSession
 from app.source_thread import Request
+from app.told import Told
 from engine.render.renderer import MeshRenderer
 from tests.live_fakes import FakeFitter, FakeSource, triangle_model
 
@@ -90,5 +91,50 @@ def test_the_menu_offers_contents_privacy_and_receivers(qtbot: QtBot, session: L
     privacy.setChecked(True)
     assert session.window.store.present.private is True
     qtbot.keyClick(session.window, Qt.Key.Key_S)
-    message = session.window.statusBar().currentMessage
-    qtbot.waitUntil(lambda: "Privacy is on" in message(), timeout=WAIT_MS)
+    banner = session.window.banner
+    qtbot.waitUntil(lambda: "Privacy is on" in banner.text, timeout=WAIT_MS)
+    assert banner.button.text() == "Close"  # another folder would not help
+    qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
+    assert "Privacy is on" not in banner.text
+
+
+def test_a_take_that_cannot_be_written_is_told_until_another_folder_is_chosen(
+    qtbot: QtBot, session: LiveSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "file").touch()
+    session.recording.set_folder(tmp_path / "file" / "below")
+    qtbot.keyClick(session.window, Qt.Key.Key_R)
+    banner = session.window.banner
+    qtbot.waitUntil(lambda: "choose another folder" in banner.text, timeout=WAIT_MS)
+    n_painted = session.window.canvas.n_painted
+    qtbot.waitUntil(lambda: session.window.canvas.n_painted > n_painted + 2, timeout=WAIT_MS)
+    assert "choose another folder" in banner.text  # views that came since leave it there
+    shown = (banner.button, banner.details, banner.close_button)
+    assert [b.text() for b in shown] == ["Another folder…", "Details", "Close"]
+    assert all(b.isVisible() for b in shown)
+    for chosen in ("", str(tmp_path / "other")):
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, to=chosen: to)
+        qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
+        assert ("choose another folder" in banner.text) == (chosen == "")
+    assert session.recording.folder == tmp_path / "other"
+
+
+def test_problems_are_read_one_after_the_other(qtbot: QtBot, session: LiveSession):
+    banner = session.window.banner
+    for told in (Told("one", is_problem=True, of_folder=True), Told("two", is_problem=True)):
+        session.window._tell(told)
+        session.window._tell(told)
+    assert banner.text == "one"
+    qtbot.mouseClick(banner.close_button, Qt.MouseButton.LeftButton)
+    assert (banner.text, banner.close_button.isVisible()) == ("two", False)
+    qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
+    assert banner.text not in ("one", "two")
+
+
+def test_a_folder_that_cannot_be_opened_is_told(qtbot: QtBot, session: LiveSession, tmp_path: Path):
+    (tmp_path / "file").touch()
+    session.recording.set_folder(tmp_path / "file" / "below")
+    button = session.window.record_button
+    button.fill()
+    next(a for a in button.menu().actions() if a.text() == "Open the folder").trigger()
+    assert "below cannot be made: Not a directory" in session.window.banner.text

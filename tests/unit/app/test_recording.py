@@ -1,7 +1,6 @@
 """The desk behind the record button: takes, pictures, privacy, receivers; no Qt, no display."""
 
 import json
-import os
 import socket
 import threading
 import time
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.recording import RecordingDesk
+from app.recording import RecordingDesk, default_folder
 from app.told import Told
 from app.view import State, Stats, View
 from engine.flame.model import load_head_model
@@ -82,8 +81,21 @@ def test_a_take_is_refused_with_a_reason_before_the_head_is_there_or_where_it_ca
     desk.equip(MODEL)
     desk.set_folder(tmp_path / "file" / "below")
     assert not desk.start()
-    assert desk.news()[0].is_problem
+    (message,) = desk.news()
+    assert (message.is_problem, message.of_folder) == (True, True)
     assert desk.take is None
+
+
+def test_the_folder_that_was_asked_for_goes_before_the_stored_one(tmp_path: Path):
+    asked, stored = tmp_path / "asked", tmp_path / "stored"
+    desk = RecordingDesk(asked)
+    desk.set_stored_folder(str(stored))
+    assert desk.folder == asked
+    desk = RecordingDesk()
+    desk.set_stored_folder("")
+    assert desk.folder == default_folder()
+    desk.set_stored_folder(str(stored))
+    assert desk.folder == stored
 
 
 def test_a_take_without_a_frame_says_so(desk: RecordingDesk):
@@ -189,7 +201,6 @@ def test_every_channel_of_a_receiver_can_be_moved_and_closing_does_not_wait(tmp_
 def test_films_of_a_killed_program_are_found_again(tmp_path: Path):
     partial = tmp_path / ".old.partial.mp4"
     partial.write_bytes(b"film")
-    os.utime(partial, (1, 1))
     desk = RecordingDesk(tmp_path)
     desk.equip(MODEL)
     assert "old (recovered).mp4" in desk.news()[0].text

@@ -435,6 +435,7 @@ def test_in_a_pause_the_place_is_shown_however_long_its_frame_takes(
     collector.wait_for(lambda view: view.state is State.PLAYING)
     worker.set_paused(True)
     worker.seek(0.5)
-    collector.wait_for(lambda view: (view.position or 0.0) >= 0.5)
+    found = collector.wait_for(lambda view: view.place == 1)
+    assert (found.position or 0.0) >= 0.5
     assert not any(view.state is State.WAITING for view in collector.views)
     assert worker.stop()

@@ -11,11 +11,11 @@ from tests.live_fakes import triangle_head
 STEP_NS = 100_000_000
 
 
-def shot(index: int, source: str = "clip", size: int = 48) -> Shot:
+def shot(index: int, source: str = "clip", size: int = 48, place: int = 0) -> Shot:
     ramp = np.linspace(0, 200, size).astype(np.uint8)
     image = np.repeat((ramp[:, None] + np.uint8(index % 50))[..., None], 3, axis=2)
     frame = Frame(np.repeat(image, size, axis=1), index, index * STEP_NS)
-    return shot_of(source, frame, (triangle_head(frame),))
+    return shot_of(source, frame, (triangle_head(frame),), place)
 
 
 def test_the_last_seconds_come_back_with_their_heads():
@@ -52,6 +52,16 @@ def test_another_source_or_a_clip_that_starts_again_forgets_the_old_one():
     replay.clear()
     assert list(replay.shots()) == []
     assert (replay.n_bytes, replay.seconds) == (0, 0.0)
+
+
+def test_another_place_in_a_clip_forgets_the_one_before():
+    replay = Replay()
+    for i in range(5):
+        replay.add(shot(i))
+    for i in (50, 51):
+        replay.add(shot(i, place=1))
+    assert [one.frame_index for one in replay.shots()] == [50, 51]
+    assert replay.seconds == pytest.approx(0.1)
 
 
 def test_shots_without_a_picture_are_not_kept():

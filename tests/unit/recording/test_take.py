@@ -1,6 +1,7 @@
 """Takes: nothing is lost without being counted, trouble is told and what there is is kept."""
 
 import csv
+import io
 import json
 import subprocess
 import sys
@@ -31,12 +32,12 @@ JOIN_S = 30.0
 
 def shot(
     index: int, *, size: tuple[int, int] = (64, 48), source: str = "clip", quality: float = 1.0,
-    face: bool = True, t_ns: int | None = None,
+    face: bool = True, t_ns: int | None = None, place: int = 0,
 ) -> Shot:  # fmt: skip
     width, height = size
     image = np.full((height, width, 3), (3 * index) % 256, np.uint8)
     frame = Frame(image, index, index * STEP_NS if t_ns is None else t_ns)
-    return shot_of(source, frame, (triangle_head(frame, quality=quality),) if face else ())
+    return shot_of(source, frame, (triangle_head(frame, quality=quality),) if face else (), place)
 
 
 def film(path: Path, content: Content = Content.VIDEO) -> Callable[[], FilmWriter]:
@@ -148,6 +149,19 @@ def test_a_clip_that_starts_again_goes_on_in_the_film(tmp_path: Path):
     np.testing.assert_allclose(np.diff(times), [0.04, 0.04, 1 / 30, 0.04, 0.04], atol=2e-5)
 
 
+def test_going_forward_in_a_clip_leaves_no_gap_in_the_film(tmp_path: Path):
+    shots = [shot(i) for i in range(3)] + [shot(i, place=1) for i in range(90, 93)]
+    state = record(tmp_path / "a.mp4", shots)
+    times = times_of(tmp_path / "a.mp4")
+    np.testing.assert_allclose(np.diff(times), [0.04, 0.04, 1 / 30, 0.04, 0.04], atol=2e-5)
+    assert state.seconds == pytest.approx(4 * 0.04 + 1 / 30, abs=1e-6)
+
+
+def test_a_camera_that_was_lost_leaves_its_true_gap(tmp_path: Path):
+    record(tmp_path / "a.mp4", [shot(0), shot(1, t_ns=5_000_000_000)])
+    np.testing.assert_allclose(times_of(tmp_path / "a.mp4"), [0.0, 5.0], atol=2e-5)
+
+
 def test_parameters_of_a_clip_that_starts_again_go_on_in_one_file(tmp_path: Path):
     writer = ParameterWriter(tmp_path / "a.npz", MODEL)
     for i in (0, 1, 2, 0, 1):
@@ -192,6 +206,7 @@ def test_a_full_disk_ends_the_take_keeps_what_there_is_and_says_so(tmp_path: Pat
         "        break\n"
         "state = take.stop()\n"
         "print(state.ended, state.n_frames, state.problem)\n"
+        "print(state.unwritable)\n"
     )
     path = tmp_path / "a.mp4"
     done = subprocess.run(
@@ -200,6 +215,9 @@ def test_a_full_disk_ends_the_take_keeps_what_there_is_and_says_so(tmp_path: Pat
     assert done.stdout.startswith("True ")
     assert "free some space" in done.stdout
     assert f"Kept: a.mp4 in {tmp_path}" in done.stdout
+    assert ".partial" not in done.stdout  # it has been renamed
+    assert "--out" not in done.stdout  # which the window lacks
+    assert done.stdout.splitlines()[1] == "True"
     n_frames = int(done.stdout.split()[1])
     assert n_frames < 300
     source = VideoSource(path)
@@ -244,6 +262,49 @@ def test_parameters_are_kept_for_every_frame_with_times_from_zero(tmp_path: Path
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 6
 
 
+class FullDisk(io.StringIO):
+    """A file that nothing more can be written to."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_table_that_cannot_go_on_is_kept_under_its_name(tmp_path: Path):
+    writer = ParameterWriter(tmp_path / "a.npz", MODEL)
+    for i in range(44):
+        writer.write(shot(i).without_pixels())
+    writer._table.close()
+    writer._table = FullDisk()
+    with pytest.raises(OutputError, match="No space left on device; free some space, or choose an"):
+        writer.write(shot(44).without_pixels())
+    (part,) = writer.close()
+    assert (part.path, part.n_frames) == (tmp_path / "a.csv", 30)
+    assert len(part.path.read_text().splitlines()) == 31
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_what_a_film_that_cannot_be_finished_keeps_is_told(tmp_path: Path):
+    class Unfinished(Held):
+        n_closed = 0
+
+        def write(self, one: Shot) -> None:
+            self.written.append(one.frame_index)
+
+        def close(self) -> list[Part]:
+            self.n_closed += 1
+            if self.n_closed == 1:
+                raise OutputError("The film cannot go on: No space left on device")
+            return [Part(tmp_path / "a.mp4", 1, 0.0, 0, {})]
+
+    take = Take(Unfinished)
+    take.submit(shot(0), wait=True)
+    state = take.stop(JOIN_S)
+    assert state.problem == (
+        f"The film cannot go on: No space left on device. Kept: a.mp4 in {tmp_path}"
+    )
+    assert state.unwritable
+
+
 PRIVATE = """
 import os, signal, sys
 from pathlib import Path
@@ -261,8 +322,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_kill_leaves_the_table_but_for_half_a_second(tmp_path: Path):
     done = subprocess.run([sys.executable, "-c", PRIVATE, str(tmp_path / "a.npz")], check=False)
     assert done.returncode == -9
-    later = partial_path(tmp_path / "a.csv").stat().st_mtime + 60
-    (table,) = rescue_partials(tmp_path, later)
+    (table,) = rescue_partials(tmp_path)  # at once
     assert table.name == "a (recovered).csv"
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -282,11 +342,54 @@ def test_a_film_left_by_a_killed_program_gets_a_name(tmp_path: Path):
     for name in (".a.partial.mp4", ".b.partial.mkv", ".empty.partial.mp4", "c.mp4"):
         (tmp_path / name).write_bytes(b"" if "empty" in name else b"film")
     (tmp_path / "b (recovered).mkv").touch()
-    later = (tmp_path / "c.mp4").stat().st_mtime + 60
-    assert rescue_partials(tmp_path, later - 59) == []  # may still be written
-    rescued = rescue_partials(tmp_path, later)
+    rescued = rescue_partials(tmp_path)
     assert [p.name for p in rescued] == ["a (recovered).mp4", "b (recovered)-2.mkv"]
     assert not partial_path(tmp_path / "a.mp4").exists()
+
+
+def test_a_film_that_is_still_written_is_left_alone(tmp_path: Path):
+    writer = film(tmp_path / "a.mp4")()
+    table = ParameterWriter(tmp_path / "b.npz", MODEL)
+    for i in range(30):
+        writer.write(shot(i))
+        table.write(shot(i).without_pixels())
+    later = partial_path(tmp_path / "a.mp4").stat().st_mtime + 3600  # as after a long pause
+    assert rescue_partials(tmp_path, later) == []
+    assert [part.path.name for part in (*writer.close(), *table.close())] == ["a.mp4", "b.npz"]
+    assert rescue_partials(tmp_path, later) == []
+
+
+def test_without_locks_a_film_is_left_alone_while_it_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def unknown(path: Path) -> None:
+        """As where the file system has no locks."""
+
+    monkeypatch.setattr("engine.recording.files.is_living", unknown)
+    partial = tmp_path / ".a.partial.mp4"
+    partial.write_bytes(b"film")
+    written_s = partial.stat().st_mtime
+    assert rescue_partials(tmp_path, written_s + 9) == []
+    assert [p.name for p in rescue_partials(tmp_path, written_s + 11)] == ["a (recovered).mp4"]
+
+
+FILMED = """
+import os, signal, sys
+from pathlib import Path
+from tests.unit.recording.test_take import film, shot
+writer = film(Path(sys.argv[1]))()
+for i in range(100):
+    writer.write(shot(i))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_film_of_a_program_that_was_just_killed_gets_a_name_at_once(tmp_path: Path):
+    done = subprocess.run([sys.executable, "-c", FILMED, str(tmp_path / "a.mp4")], check=False)
+    assert done.returncode == -9
+    (path,) = rescue_partials(tmp_path)
+    assert path.name == "a (recovered).mp4"
+    assert len(times_of(path)) >= 100 - 8  # a quarter of a second at 25 frames a second
 
 
 def test_a_name_that_is_taken_gets_a_number(tmp_path: Path):
