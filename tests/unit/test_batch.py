@@ -475,7 +475,6 @@ def test_the_networks_maps_are_written_as_pictures(tmp_path: Path, out: Path):
 
 
 def test_what_was_cut_short_is_written_told_and_done_again(tmp_path: Path, out: Path):
-    pixels = [gradient(48, 64)] * 6
     clip = tmp_path / "clip.mp4"
     make_video(clip, [gradient(48, 64)] * 6)
     settings = BatchSettings(out, "landmarks", 1, ("npz",), overwrite=False)
