@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from app.view import View
 from engine.errors import CaptureError
 from engine.flame.model import REGIONS, HeadModel, Landmarks
 from engine.frames import default_camera
@@ -123,3 +124,21 @@ class FakeFitter:
 
     def close(self) -> None:
         self.events.append(f"close in {threading.current_thread().name}")
+
+
+class Collector:
+    """Keeps every view and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.views: list[View] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, view: View) -> None:
+        with self._changed:
+            self.views.append(view)
+            self._changed.notify_all()
+
+    def wait_for(self, wanted: Callable[[View], bool]) -> View:
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(map(wanted, self.views)), 10.0)
+            return next(filter(wanted, self.views))
