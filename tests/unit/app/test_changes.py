@@ -11,51 +11,16 @@ from app.source_thread import Request
 from app.steadier import Steadier
 from app.view import State
 from app.worker import Worker
-from engine.errors import AssetError
-from engine.frames import default_camera
 from engine.pipeline import SeenFrame
 from engine.types import Frame, Reconstruction
-from tests.live_fakes import Collector, FakeFitter, FakeSource, triangle_head, triangle_model
-
-QUALITIES = {"n2fnet": 0.75, "landmarks": 0.5}
-
-
-class ByMethod(FakeFitter):
-    """Heads that tell by their quality which method fitted them."""
-
-    def __init__(self, n_faces: int = 1) -> None:
-        super().__init__()
-        self.method, self.rival, self._n_faces = "n2fnet", "", n_faces
-
-    def use(self, method: str) -> None:
-        super().use(method)
-        if method not in QUALITIES:
-            raise AssetError(f"{method}.onnx is missing; take a fresh copy")
-        self.method = method
-
-    def compare_with(self, method: str) -> None:
-        self.rival = method
-
-    def run_all(self, frame: Frame) -> list[Reconstruction]:
-        return self.fit_seen(self.see(frame))
-
-    def see(self, frame: Frame) -> SeenFrame:
-        self.before_run(frame)
-        self.events.append(f"see {frame.index}")
-        return SeenFrame(frame, default_camera(64, 48), (), (), 0, (), ())
-
-    def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
-        quality = QUALITIES[self.method]
-        return [triangle_head(seen.frame, i, quality) for i in range(self._n_faces)]
-
-    def fit_rivals(self, seen: SeenFrame) -> list[Reconstruction]:
-        return [triangle_head(seen.frame, 0, QUALITIES[self.rival])] if self.rival else []
-
-    def forget_places(self) -> None:
-        self.events.append("forget places")
-
-    def forget_people(self) -> None:
-        self.events.append("forget people")
+from tests.live_fakes import (
+    QUALITIES,
+    ByMethod,
+    Collector,
+    FakeSource,
+    triangle_head,
+    triangle_model,
+)
 
 
 class Player:
