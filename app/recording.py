@@ -151,12 +151,13 @@ class RecordingDesk:
 
     def set_folder(self, folder: Path | str) -> None:
         """Takes and pictures go there from now on."""
-        self.folder = Path(folder)
+        self.folder, self._is_asked_for = Path(folder), False
 
     def set_stored_folder(self, folder: str) -> None:
-        """What a person chose another time, empty: nothing; what is asked for now goes before."""
-        if folder and not self._is_asked_for:
-            self.folder = Path(folder)
+        """What a person chose another time, empty: the usual one; what is asked for now goes
+        before."""
+        if not self._is_asked_for:
+            self.folder = Path(folder) if folder else default_folder()
 
     def set_settings(self, **changes: object) -> None:
         """Change fields of `settings`; a take in progress ends where its content changes."""

@@ -127,7 +127,7 @@ class FakeFitter:
         self.events.append(f"close in {threading.current_thread().name}")
 
 
-QUALITIES = {"n2fnet": 0.75, "landmarks": 0.5}
+QUALITIES = {"n2fnet": 0.75, "landmarks": 0.5, "n2fnet-refined": 0.875}
 
 
 class ByMethod(FakeFitter):

@@ -10,9 +10,9 @@ from pytestqt.qtbot import QtBot
 
 from app.method_menu import Methods
 from app.qt import Qt
-from app.recording import RecordingDesk
+from app.recording import RecordingDesk, default_folder
 from app.session import LiveSession, Loaded
-from app.settings import SettingsStore
+from app.settings import Settings, SettingsStore
 from app.source_thread import Request
 from app.view import State, View
 from engine.render.renderer import MeshRenderer
@@ -30,7 +30,11 @@ def open_session(qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
     sessions: list[LiveSession] = []
 
     def open_window(
-        n_frames: int = 1, *, is_live: bool = False, store: SettingsStore | None = None
+        n_frames: int = 1,
+        *,
+        is_live: bool = False,
+        store: SettingsStore | None = None,
+        usual_folder: bool = False,
     ) -> LiveSession:
         def make_fitter() -> ByMethod:
             fitter = ByMethod(session.window.store.present.n_faces)
@@ -43,7 +47,7 @@ def open_session(qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
             lambda spec: FakeSource(n_frames, is_live=is_live),
             methods=Methods("n2fnet", dict.fromkeys(QUALITIES, "")),
         )
-        desk = RecordingDesk(tmp_path / "takes")
+        desk = RecordingDesk(None if usual_folder else tmp_path / "takes")
         desk.equip(triangle_model())
         session = LiveSession(load=lambda tell: loaded, store=store, recording=desk)
         sessions.append(session)
@@ -120,6 +124,34 @@ def test_a_screenshot_of_a_photo_is_of_the_present_method(qtbot: QtBot, open_ses
     qtbot.keyClick(window, "f")
     qtbot.waitUntil(lambda: window.view.method == "landmarks", timeout=WAIT_MS)
     assert window._recording._shot.faces[0].quality == QUALITIES["landmarks"]
+
+
+def test_a_profile_and_reset_are_taken_whole_and_leave_the_source(
+    qtbot: QtBot, open_session: Open, tmp_path: Path
+):
+    store = SettingsStore(tmp_path / "settings")
+    store.change(
+        source="webcam:3",
+        source_title="Desk camera",
+        method="landmarks",
+        record_folder=str(tmp_path / "elsewhere"),
+    )
+    store.save_profile("Desk")
+    store.change(method="", record_folder="")
+    session = open_session(store=store, usual_folder=True)
+    window = session.window
+    assert window.method_button.text() == "N2FNet"
+    window.use_profile("Desk")
+    assert window.method_button.text() == "Landmarks"
+    assert window.method == "landmarks"
+    qtbot.waitUntil(lambda: window.view.method == "landmarks", timeout=WAIT_MS)
+    assert window._recording.folder == tmp_path / "elsewhere"
+    assert (store.present.source, store.present.source_title) == ("fake", "Fake source")
+    window.reset_settings()
+    assert window.method_button.text() == "N2FNet, refined"
+    qtbot.waitUntil(lambda: window.view.method == "n2fnet-refined", timeout=WAIT_MS)
+    assert window._recording.folder == default_folder()
+    assert store.present == Settings(source="fake", source_title="Fake source")
 
 
 def _ended(view: View) -> View:
