@@ -1,6 +1,8 @@
 """Which cameras there are, which picture formats they offer, and which one was chosen for each."""
 
+import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from app.qt import media_devices, pixel_format_code
@@ -8,15 +10,62 @@ from app.settings import Settings, SettingsStore
 from engine.io.camera import CameraInfo, list_cameras
 from engine.io.camera_format import AUTOMATIC, USUAL, CameraFormat
 
-__all__ = ["CameraDesk", "camera_named", "chosen_format", "formats_of"]
+__all__ = [
+    "CameraDesk",
+    "camera_named",
+    "chosen_format",
+    "formats_of",
+    "number_of",
+    "uniquely_named",
+]
 
 _CODES_FIRST = ("MJPG", "H264")
 """Of two formats that differ in their coding alone, the one that a cable carries more easily."""
 
 
-def camera_named(name: str, cameras: Iterable[CameraInfo]) -> CameraInfo | None:
-    """The camera of this name; its number may be another one since it was plugged in again."""
-    return next((camera for camera in cameras if camera.name == name), None)
+def uniquely_named(cameras: Iterable[CameraInfo]) -> list[CameraInfo]:
+    """The same cameras; where two have one name, as a laptop's for colour and for infrared, the
+    second is "NAME (2)"."""
+    cameras, named = list(cameras), list[CameraInfo]()
+    taken = {camera.name for camera in cameras}
+    for camera in cameras:
+        name, number = camera.name, 1
+        if any(other.name == name for other in named):
+            while name in taken:
+                number += 1
+                name = f"{camera.name} ({number})"
+        taken.add(name)
+        named.append(replace(camera, name=name))
+    return named
+
+
+def _plain(name: str) -> str:
+    """Without the number of `uniquely_named`."""
+    return re.sub(r" \(\d+\)$", "", name)
+
+
+def number_of(spec: str) -> int | None:
+    """The camera's number in a spec such as webcam:2; None: it is none of a camera."""
+    kind, _, number = spec.partition(":")
+    return int(number) if kind == "webcam" and number.isdecimal() else None
+
+
+def camera_named(
+    name: str, cameras: Iterable[CameraInfo], number: int | None = None
+) -> CameraInfo | None:
+    """The camera of this name, as `uniquely_named` gives it.
+
+    Args:
+        number: that it had; another one since it was plugged in again, unless the camera there
+            has the name still.
+    """
+    cameras = list(cameras)
+    for camera, named in zip(cameras, uniquely_named(cameras), strict=True):
+        if camera.index == number and name in (named.name, camera.name):
+            return named
+        if camera.index == number and _plain(name) == camera.name:
+            return named  # it was the second, and the first has gone
+    return next((camera for camera in uniquely_named(cameras) if camera.name == name), None)
 
 
 def chosen_format(settings: Settings) -> CameraFormat:
@@ -30,16 +79,22 @@ def formats_of(devices: Any, camera: CameraInfo) -> list[CameraFormat]:  # noqa:
     Args:
         devices: QMediaDevices or the like; None: Qt cannot tell.
     """
-    for device in devices.videoInputs() if devices is not None else ():
-        path = bytes(device.id()).decode(errors="replace")
-        if camera.name != device.description() and (not camera.path or camera.path != path):
-            continue
+    for device in _devices_of(devices, camera) if devices is not None else ():
         found = set()
         for offered in device.videoFormats():
             size, code = offered.resolution(), pixel_format_code(offered.pixelFormat())
             found.add(CameraFormat(size.width(), size.height(), offered.maxFrameRate(), code))
         return sorted(found, key=_order)
     return []
+
+
+def _devices_of(devices: Any, camera: CameraInfo) -> list[Any]:  # noqa: ANN401  (Qt's)
+    """By the device file, which is one camera's alone, else by the name."""
+    known = list(devices.videoInputs())
+    paths = [bytes(device.id()).decode(errors="replace") for device in known]
+    if camera.path and camera.path in paths:
+        return [known[paths.index(camera.path)]]
+    return [device for device in known if device.description() == camera.name]
 
 
 def _order(found: CameraFormat) -> tuple[int, float, int, str]:

@@ -23,7 +23,7 @@ from engine.io.image import save_png
 from engine.stages.onnx_session import available_providers
 from engine.streaming.targets import SendTarget
 
-__all__ = ["LiveSettings", "Photographer", "run_window"]
+__all__ = ["LiveSettings", "Photographer", "run_window", "session_overrides"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +64,7 @@ def run_window(settings: LiveSettings) -> int:
     for line in store.told:
         logger.warning("%s", line)
     persons = Persons(None if settings.safe else folder / "persons")
-    if settings.pipelined:
-        store.change(pipelined=True)
-    if settings.private:
-        store.change(private=True)
-    if settings.n_faces is not None:
-        store.change(n_faces=settings.n_faces)
+    store.override(**session_overrides(settings))
     session = LiveSession(
         load=lambda tell: _load(settings, session, tell),
         store=store,
@@ -90,6 +85,18 @@ def run_window(settings: LiveSettings) -> int:
     if photographer is not None and photographer.problem is not None:
         raise photographer.problem
     return leave(code, clean=session.stopped_clean)
+
+
+def session_overrides(settings: LiveSettings) -> dict[str, object]:
+    """Settings of the window that are asked for this time alone, by their names in `Settings`."""
+    asked: dict[str, object] = {}
+    if settings.pipelined:
+        asked["pipelined"] = True
+    if settings.private:
+        asked["private"] = True
+    if settings.n_faces is not None:
+        asked["n_faces"] = settings.n_faces
+    return asked
 
 
 def _load(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:

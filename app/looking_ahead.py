@@ -41,6 +41,7 @@ class LookingAhead:
         self._feed, self._fitter, self._may_go_on = feed, fitter, may_go_on
         self._taken = taken
         self._seen: Mailbox[tuple[Shot, SeenFrame]] = Mailbox()
+        self._left: list[Shot] = []
         self.error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="n2f-seeing", daemon=True)
         self._thread.start()
@@ -54,10 +55,15 @@ class LookingAhead:
         """As `SourceThread.take`."""
         return self._seen.take(timeout_s)
 
-    def stop(self) -> None:
-        """End the thread after the frame it is at; the feed stays the caller's."""
+    def stop(self) -> list[Shot]:
+        """End the thread after the frame it is at; the feed stays the caller's.
+
+        Returns: shots that were taken from the feed, and not from here.
+        """
         self._seen.close()
         self._thread.join()
+        waiting = self._seen.take()
+        return [*([waiting[0]] if waiting is not None else []), *self._left]
 
     def _run(self) -> None:
         try:
@@ -71,6 +77,7 @@ class LookingAhead:
                 if shot.starts:
                     self._fitter.forget_places()
                 if not self._seen.hand_over((shot, self._fitter.see(shot.frame))):
+                    self._left.append(shot)
                     return
         except Exception as error:  # noqa: BLE001  (a thread's errors must reach its reader)
             self.error = error

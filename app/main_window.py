@@ -81,7 +81,9 @@ class MainWindow(QMainWindow):
         self.resize(1320, 830)
         self.setMinimumSize(560, 400)
         self.setAcceptDrops(True)
-        follows = Follows(self._apply, commands.renew_fitter, commands.renew_person)
+        follows = Follows(
+            self._apply, self._apply_rest, commands.renew_fitter, commands.renew_person
+        )
         self._settings = WindowSettings(
             self, store or SettingsStore(None), persons or Persons(None), follows
         )
@@ -244,6 +246,14 @@ class MainWindow(QMainWindow):
         self._commands.set_options(self.options)
         if self.record_button is not None:
             self.record_button.apply_settings()
+
+    def _apply_rest(self, s: Settings) -> None:
+        """Method and folder, which one chooses where they are shown; the source stays."""
+        if self.method_button is not None:
+            self.method_button.use(s.method)
+            self.store.change(method=s.method)  # which may leave it open
+        if self._recording is not None:
+            self._recording.set_stored_folder(s.record_folder)
 
     def _use_method(self, name: str) -> None:
         self.store.change(method=name)

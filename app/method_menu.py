@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.menu_heading import add_heading
 from app.qt import QAction, QActionGroup, QMenu, Qt, QToolButton, QWidget
+from engine.methods import DEFAULT
 
 __all__ = ["MethodButton", "Methods", "method_title"]
 
@@ -16,6 +17,10 @@ _TITLES = {
     "n2fnet-noseg": "N2FNet, no mask",
     "rgb": "RGB network",
 }
+
+
+_NEXT_BEST = ("landmarks-refined", "landmarks")
+"""As `engine.followers.default_method` says."""
 
 
 def method_title(name: str) -> str:
@@ -69,6 +74,11 @@ class MethodButton(QToolButton):
         usable = self._usable
         if len(usable) > 1:
             self._choose(usable[(usable.index(self.chosen) + 1) % len(usable)])
+
+    def use(self, name: str) -> None:
+        """A method; where it is empty or cannot be used, the best that can."""
+        wanted = (name, DEFAULT, *_NEXT_BEST)
+        self._choose(next((n for n in wanted if n in self._usable), self.chosen))
 
     def toggle_comparison(self, last: str = "") -> None:
         """Compare with another method, or end it.

@@ -2,18 +2,19 @@
 
 import logging
 import time
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from app.looking_ahead import LookingAhead, TwoStages
 from app.meter import Meter
 from app.options import Options
 from app.picture_watch import PictureWatch
-from app.source_thread import Shot, SourceThread
+from app.source_thread import Shot, SourceThread, turned
 from app.steadier import Steadier
 from app.view import State, Stats, View
 from engine.errors import EngineError
 from engine.pipeline import SeenFrame
-from engine.types import Frame, Reconstruction
+from engine.types import Reconstruction
 from engine.video_fit import Fitter
 
 __all__ = ["Keeper", "LiveFitter", "Play"]
@@ -58,14 +59,30 @@ class Keeper(Protocol):
     @property
     def wants_change(self) -> bool: ...
     @property
+    def holds_change(self) -> bool: ...
+    @property
     def wants_steadier(self) -> bool: ...
     def changed_fitter(self, fitter: LiveFitter) -> LiveFitter: ...
     def new_fitter(self) -> LiveFitter: ...
     def new_steadier(self) -> Steadier | None: ...
     def pause_is_over(self, timeout_s: float | None) -> bool: ...
+    def wait_in_pause(self) -> bool: ...
+    def wait_for_change(self) -> bool: ...
     def shot_taken(self, place: int) -> None: ...
     def tell(self, view: View) -> None: ...
     def tell_state(self, state: State, problem: str | None = None) -> None: ...
+
+
+Faces = tuple[Reconstruction, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    """The heads of a shot, by the method in use and by the one against it."""
+
+    shot: Shot
+    raw: tuple[Faces, Faces]
+    steadied: tuple[Faces, Faces]
 
 
 class Play:
@@ -77,26 +94,38 @@ class Play:
         self._steadier, self._rival_steadier = keeper.new_steadier(), keeper.new_steadier()
         self._heard_s = time.monotonic()
         self._n_broken = 0
+        self._last: _Fitted | None = None
+        self._notice: str | None = None
+        self._stats = Stats()
 
     def run(self) -> None:
         """To the source's end, or until it is not wanted any more."""
-        keeper, fitter = self._keeper, self._fitter
-        if not (keeper.options.pipelined and isinstance(fitter, TwoStages)):
+        keeper = self._keeper
+        if not keeper.options.pipelined:
             self._run_plain()
             return
-        while not (keeper.unwanted or self._feed.ended):
-            self._fitter = fitter = keeper.changed_fitter(fitter)
-            ahead = LookingAhead(self._feed, fitter, keeper.pause_is_over, keeper.shot_taken)
-            try:
-                self._run_ahead(ahead, fitter)
-            finally:
-                ahead.stop()
-            if ahead.error is not None:
-                self._broken(ahead.error)
+        ended = False
+        while not (keeper.unwanted or ended):
+            if keeper.holds_change:
+                self._follow_change(State.PLAYING)
+            self._use_changed_fitter()
+            if not isinstance(self._fitter, TwoStages):
+                self._run_plain()
+                return
+            ended = self._run_both(self._fitter)
+
+    def follow_changes(self) -> None:
+        """After the end: show changes on the last frame, until the source is left."""
+        while self._keeper.wait_for_change():
+            self._follow_change(State.ENDED)
 
     def _run_plain(self) -> None:
         keeper = self._keeper
-        while keeper.pause_is_over(None):
+        while not keeper.unwanted:
+            if not keeper.wait_in_pause():
+                if keeper.holds_change:
+                    self._follow_change(State.PLAYING)
+                continue
             if keeper.paused:
                 self._heard_s = time.monotonic()  # nobody listened meanwhile
             shot = self._feed.take(_LOOK_S)
@@ -106,36 +135,99 @@ class Play:
                 self._tell_silence()
                 continue
             keeper.shot_taken(shot.place)
-            try:
-                self._fitter = keeper.changed_fitter(self._fitter)
-                if shot.starts:
-                    self._fitter.reset()
-                faces, rivals = self._fits(shot.frame)
-            except EngineError:
-                raise
-            except Exception as error:  # noqa: BLE001  (told, or raised again)
-                self._broken(error)
-                continue
+            self._take(shot)
+
+    def _take(self, shot: Shot) -> None:
+        """Fit and show a shot of the source."""
+        try:
+            self._use_changed_fitter()
+            shot = self._turned(shot)
+            faces, rivals = self._fits(shot)
+        except EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001  (told, or raised again)
+            self._broken(error)
+        else:
             self._show(shot, faces, rivals)
 
-    def _fits(self, frame: Frame) -> tuple[list[Reconstruction], list[Reconstruction]]:
+    def _follow_change(self, state: State) -> None:
+        """Show a change on the last frame, as no other comes; fitted anew where it must be."""
+        keeper, last = self._keeper, self._last
+        must_fit = keeper.wants_change
+        try:
+            self._use_changed_fitter()
+            if last is None:
+                return
+            shot, raw = self._turned(last.shot), last.raw
+            if must_fit or shot is not last.shot:
+                raw = self._fits(shot)
+        except EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001  (told, or raised again)
+            self._broken(error)
+            return
+        if raw is not last.raw or keeper.wants_steadier:
+            self._last = self._steady(shot, raw)
+        self._tell(state, again=True)
+
+    def _use_changed_fitter(self) -> None:
+        """The fitter as it is asked for now; what was filtered of another method says nothing."""
+        method, rival = _methods_of(self._fitter)
+        self._fitter = self._keeper.changed_fitter(self._fitter)
+        new_method, new_rival = _methods_of(self._fitter)
+        if new_method != method:
+            self._steadier = self._keeper.new_steadier()
+        if new_rival != rival:
+            self._rival_steadier = self._keeper.new_steadier()
+
+    def _turned(self, shot: Shot) -> Shot:
+        """Turned as it is asked for now; nobody is then where he was."""
+        wanted = self._keeper.options.turns
+        if (wanted - shot.turns) % 4 == 0:
+            return shot
+        frame = turned(shot.frame, wanted - shot.turns)
+        return replace(shot, frame=frame, turns=wanted, starts=True)
+
+    def _fits(self, shot: Shot) -> tuple[Faces, Faces]:
         """By the method in use, and by the one that is shown against it, if there is one."""
         fitter = self._fitter
+        if shot.starts:
+            fitter.reset()
         if not isinstance(fitter, Compares) or not fitter.rival:
-            return fitter.run_all(frame), []
-        seen = fitter.see(frame)
-        return fitter.fit_seen(seen), fitter.fit_rivals(seen)
+            return tuple(fitter.run_all(shot.frame)), ()
+        seen = fitter.see(shot.frame)
+        return tuple(fitter.fit_seen(seen)), tuple(fitter.fit_rivals(seen))
 
-    def _run_ahead(self, ahead: LookingAhead, fitter: TwoStages) -> None:
-        """Until the source ends or the fitter must be changed, which both threads stop for."""
+    def _run_both(self, fitter: TwoStages) -> bool:
+        """Two stages at a time, until the fitter must be changed. Returns: whether all is shown."""
+        keeper = self._keeper
+        ahead = LookingAhead(self._feed, fitter, keeper.pause_is_over, keeper.shot_taken)
+        left: list[Shot] = []
+        try:
+            ended = self._run_ahead(ahead, fitter)
+        finally:
+            left += ahead.stop()
+        if ahead.error is not None:
+            self._broken(ahead.error)
+            ended = False
+        for shot in left:
+            if not (shot.is_live or keeper.unwanted):  # of a file none is lost
+                self._take(shot)
+        return ended
+
+    def _run_ahead(self, ahead: LookingAhead, fitter: TwoStages) -> bool:
+        """Until the source ends or the fitter must be changed, which both threads stop for.
+
+        Returns: whether the source ended.
+        """
         keeper = self._keeper
         while not keeper.unwanted:
-            if keeper.wants_change:
-                return
+            if keeper.wants_change or keeper.holds_change:
+                return False
             both = ahead.take(_LOOK_S)
             if both is None:
                 if ahead.ended:
-                    return
+                    return True
                 if not keeper.paused:
                     self._tell_silence()
                 continue
@@ -143,7 +235,8 @@ class Play:
             if shot.starts:
                 fitter.forget_people()
             rivals = fitter.fit_rivals(seen) if isinstance(fitter, Compares) else []
-            self._show(shot, fitter.fit_seen(seen), rivals)
+            self._show(shot, tuple(fitter.fit_seen(seen)), tuple(rivals))
+        return False
 
     def _broken(self, error: Exception) -> None:
         """A fitter that broke is made anew for a live source, which goes on meanwhile."""
@@ -153,45 +246,52 @@ class Play:
         logger.warning("the fitter broke and is made anew", exc_info=error)
         self._fitter = self._keeper.new_fitter()
 
-    def _show(self, shot: Shot, fits: list[Reconstruction], rivals: list[Reconstruction]) -> None:
+    def _show(self, shot: Shot, faces: Faces, rivals: Faces) -> None:
+        """Of a new shot."""
         self._heard_s, self._n_broken = time.monotonic(), 0
-        keeper, faces = self._keeper, tuple(fits)
-        if keeper.wants_steadier:
-            self._steadier, self._rival_steadier = keeper.new_steadier(), keeper.new_steadier()
-        faces = self._steadied(self._steadier, shot, faces)
-        others = self._steadied(self._rival_steadier, shot, tuple(rivals))
-        fitter = self._fitter
-        compares = isinstance(fitter, Compares)
         self._meter.add(faces[0].stage_ms if faces else {})
+        self._last = self._steady(shot, (faces, rivals))
+        self._notice = self._watch.look(shot.frame, is_live=shot.is_live)
+        self._stats = self._stats_of(shot)
+        self._tell(State.PLAYING)
+
+    def _tell(self, state: State, *, again: bool = False) -> None:
+        """What was fitted last, as it is wanted now."""
+        if (last := self._last) is None:
+            return
+        keeper, shot = self._keeper, last.shot
+        method, rival = _methods_of(self._fitter)
+        faces, rivals = last.steadied if keeper.options.steady else last.raw
         keeper.tell(
             View(
-                State.PLAYING,
+                state,
                 self._feed.request.title,
                 shot.frame,
                 faces,
-                method=fitter.method if compares else "",
-                rival=fitter.rival if compares else "",
-                rivals=others,
-                notice=self._watch.look(shot.frame, is_live=shot.is_live),
+                method=method,
+                rival=rival,
+                rivals=rivals,
+                notice=self._notice if state is State.PLAYING else None,
                 captured_ns=shot.captured_ns,
                 position=shot.position,
                 place=shot.place,
-                stats=self._stats(shot),
+                again=again,
+                stats=replace(self._stats, provider=self._fitter.provider),
             )
         )
 
-    def _steadied(
-        self, steadier: Steadier | None, shot: Shot, faces: tuple[Reconstruction, ...]
-    ) -> tuple[Reconstruction, ...]:
-        """Filtered, where that is asked for; what the filter would do is known in any case."""
-        if steadier is None:
-            return faces
-        if shot.starts:
-            steadier.reset()
-        steadied = steadier.run(faces)
-        return steadied if self._keeper.options.steady else faces
+    def _steady(self, shot: Shot, raw: tuple[Faces, Faces]) -> _Fitted:
+        """With what the filter makes of it, which is known even where raw heads are shown."""
+        if self._keeper.wants_steadier:
+            self._steadier = self._keeper.new_steadier()
+            self._rival_steadier = self._keeper.new_steadier()
+        steadied = (
+            _steadied(self._steadier, shot, raw[0]),
+            _steadied(self._rival_steadier, shot, raw[1]),
+        )
+        return _Fitted(shot, raw, steadied)
 
-    def _stats(self, shot: Shot) -> Stats:
+    def _stats_of(self, shot: Shot) -> Stats:
         stages = self._meter.stages()
         age_ms = (time.perf_counter_ns() - shot.captured_ns) / 1e6
         return Stats(
@@ -218,3 +318,16 @@ class Play:
                 f"{title} has {what} for {silent_s:.0f} s; check its cable, close other programs "
                 "that use it, or choose another source",
             )
+
+
+def _steadied(steadier: Steadier | None, shot: Shot, faces: Faces) -> Faces:
+    if steadier is None:
+        return faces
+    if shot.starts:
+        steadier.reset()
+    return steadier.run(faces)
+
+
+def _methods_of(fitter: LiveFitter) -> tuple[str, str]:
+    """The method in use, and the one against it; empty: not known, and none."""
+    return (fitter.method, fitter.rival) if isinstance(fitter, Compares) else ("", "")

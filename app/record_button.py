@@ -60,13 +60,16 @@ class RecordButton(QToolButton):
         store: SettingsStore,
         tell: Callable[[Told], None],
         take_picture: Callable[[], None],
+        obstacle: Callable[[], str] = str,
     ) -> None:
         """Args:
         tell: shows a message in the window.
         take_picture: what S does.
+        obstacle: why there is nothing to record now; empty where there is.
         """
         super().__init__(parent)
         self._desk, self._store, self._tell = desk, store, tell
+        self._obstacle = obstacle
         self._refused: set[str] = set()
         self.setObjectName("record")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
@@ -98,6 +101,9 @@ class RecordButton(QToolButton):
 
     def toggle(self) -> None:
         """Start, or stop and finish the file."""
+        if self._desk.take is None and (why_not := self._obstacle()):
+            self._tell(Told(why_not, is_problem=True))
+            return
         self._desk.toggle()
         self.look()
 

@@ -10,7 +10,7 @@ from app.recording import RecordingDesk
 from app.settings import SettingsStore
 from app.stage import Stage
 from app.told import Told
-from app.view import View
+from app.view import State, View
 from engine.recording.shot import Content
 
 __all__ = ["recording_button"]
@@ -53,4 +53,23 @@ def recording_button(
         if picture is not None:
             desk.save_picture(picture)
 
-    return RecordButton(window, desk, showing.store, tell, take_picture)
+    return RecordButton(
+        window, desk, showing.store, tell, take_picture, lambda: _obstacle(showing.view)
+    )
+
+
+def _obstacle(view: View) -> str:
+    """Why no frame will come to be recorded, and what to do; empty where one may."""
+    if view.state is State.FAILED:
+        return "Nothing is recorded, as the source has failed: try it again, or choose another one."
+    if view.state is not State.ENDED:
+        return ""
+    if view.position is None:
+        return (
+            f"Nothing is recorded, as no other picture will come of {view.source}: "
+            "press S to keep this one, or open a camera or a film."
+        )
+    return (
+        f"Nothing is recorded, as {view.source} has ended: go back in it (Left) and record again, "
+        "or press S to keep this picture."
+    )

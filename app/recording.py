@@ -104,15 +104,17 @@ class RecordingDesk:
     def on_view(self, view: View) -> None:
         """Record and send what a view shows, if anything asks for it."""
         frame = view.frame
-        if view.state is not State.PLAYING or frame is None:
+        if view.state not in (State.PLAYING, State.ENDED) or frame is None:
             return
         shot = shot_of(view.source, frame, view.faces, view.place)
         with self._changed:
-            if self._shot is not None and self._shot.image is frame.image:
-                return  # the same one once more
+            before, self._shot = self._shot, shot
+            if view.state is State.ENDED or view.again:
+                return  # the same one once more, perhaps fitted anew
+            if before is not None and before.image is frame.image:
+                return
             private, take = self.settings.private, self._take
             sinks = [*self._sinks.values(), *([self._packer] if self._packer else [])]
-            self._shot = shot
         unseen = shot.without_pixels() if private else shot
         if take is not None:
             take.submit(unseen, wait=view.stats.age_ms is None)  # files can wait
@@ -149,12 +151,13 @@ class RecordingDesk:
 
     def set_folder(self, folder: Path | str) -> None:
         """Takes and pictures go there from now on."""
-        self.folder = Path(folder)
+        self.folder, self._is_asked_for = Path(folder), False
 
     def set_stored_folder(self, folder: str) -> None:
-        """What a person chose another time, empty: nothing; what is asked for now goes before."""
-        if folder and not self._is_asked_for:
-            self.folder = Path(folder)
+        """What a person chose another time, empty: the usual one; what is asked for now goes
+        before."""
+        if not self._is_asked_for:
+            self.folder = Path(folder) if folder else default_folder()
 
     def set_settings(self, **changes: object) -> None:
         """Change fields of `settings`; a take in progress ends where its content changes."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import moderngl
 
-from app.camera_desk import camera_named
+from app.camera_desk import camera_named, number_of
 from app.commands import Commands
 from app.mailbox import Mailbox
 from app.main_window import MainWindow
@@ -162,10 +162,10 @@ class LiveSession(QObject):
 
     def cameras_changed(self, cameras: list[CameraInfo]) -> None:
         """Show the list, and the camera that is wanted where it has come back."""
-        window = self.window
+        window, known = self.window, self.window.store.present
         window.source_button.refresh()
-        camera = camera_named(window.store.present.source_title, cameras)
-        if camera is None or not window.store.present.source.startswith("webcam:"):
+        camera = camera_named(known.source_title, cameras, number_of(known.source))
+        if camera is None or not known.source.startswith("webcam:"):
             return
         if window.has_failed:
             window.open(Request(f"webcam:{camera.index}", camera.name))

@@ -56,6 +56,8 @@ class Settings:
     )  # by name, as CameraFormat's str
 
 
+_OF_SOURCE = ("source", "source_title")
+
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "theme": ("dark", "light"),
     "turns": (0, 1, 2, 3),
@@ -125,6 +127,7 @@ class SettingsStore:
         """
         self._folder = None if safe else folder
         self._is_stored = True
+        self._kept_instead: dict[str, Any] = {}  # of settings that are overridden
         self.told: list[str] = []
         """What was wrong with the file, a line each."""
         self.present = self._load(self._file) if self._file is not None else Settings()
@@ -135,9 +138,21 @@ class SettingsStore:
 
     def change(self, **changes: Any) -> None:  # noqa: ANN401  (fields' own types)
         """Change some settings; `save` stores them."""
-        changed = replace(self.present, **changes)
-        self._is_stored = self._is_stored and changed == self.present
-        self.present = changed
+        before = self._kept
+        self.present = replace(self.present, **changes)
+        self._kept_instead = {n: v for n, v in self._kept_instead.items() if n not in changes}
+        self._is_stored = self._is_stored and self._kept == before
+
+    def override(self, **changes: Any) -> None:  # noqa: ANN401  (fields' own types)
+        """Have settings in force this time alone: `save` leaves out those not changed again."""
+        kept = self._kept
+        self._kept_instead |= {name: getattr(kept, name) for name in changes}
+        self.present = replace(self.present, **changes)
+
+    @property
+    def _kept(self) -> Settings:
+        """What is stored."""
+        return replace(self.present, **self._kept_instead)
 
     def save(self) -> None:
         """Store what has changed; a disk that is full is logged, not raised."""
@@ -145,13 +160,13 @@ class SettingsStore:
             return
         self._is_stored = True
         try:
-            self._store(self._file)
+            self._store(self._file, self._kept)
         except OutputError as error:
             logger.warning("settings are not kept: %s", error)
 
     def reset(self) -> None:
-        """Everything as it is on a fresh machine."""
-        self.change(**asdict(Settings()))
+        """Everything as it is on a fresh machine; the source stays."""
+        self._take(Settings())
 
     def profiles(self) -> list[str]:
         """Names of the profiles there are."""
@@ -162,12 +177,20 @@ class SettingsStore:
     def save_profile(self, name: str) -> None:
         """Keep the present settings under a name. Raises: OutputError, ValueError."""
         if (path := self._profile(name)) is not None:
-            self._store(path)
+            self._store(path, self.present)
 
     def use_profile(self, name: str) -> None:
-        """Take a profile's settings. Raises: ValueError: if the name is no file name."""
+        """Take a profile's settings; the source stays.
+
+        Raises: ValueError: if the name is no file name.
+        """
         if (path := self._profile(name)) is not None:
-            self.change(**asdict(self._load(path)))
+            self._take(self._load(path))
+
+    def _take(self, settings: Settings) -> None:
+        """All but the source: it is known by the settings while it is shown."""
+        taken = asdict(settings)
+        self.change(**{name: value for name, value in taken.items() if name not in _OF_SOURCE})
 
     def _profile(self, name: str) -> Path | None:
         if not name.strip() or any(c in name for c in '/\\:*?"<>|') or name.startswith("."):
@@ -188,7 +211,7 @@ class SettingsStore:
         self.told += told
         return settings
 
-    def _store(self, path: Path) -> None:
-        text = json.dumps({"version": VERSION, **asdict(self.present)}, indent=2)
+    def _store(self, path: Path, settings: Settings) -> None:
+        text = json.dumps({"version": VERSION, **asdict(settings)}, indent=2)
         with replacing(path) as temporary:
             temporary.write_text(text + "\n", "utf-8")

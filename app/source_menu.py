@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.camera_desk import CameraDesk, camera_named
+from app.camera_desk import CameraDesk, camera_named, number_of, uniquely_named
 from app.menu_heading import add_heading
 from app.qt import QFileDialog, QInputDialog, QMenu, Qt, QToolButton, QWidget
 from app.settings import Settings
 from app.source_thread import Request
-from engine.io.camera import list_cameras
+from engine.io.camera import CameraInfo, list_cameras
 from engine.io.camera_format import AUTOMATIC, CameraFormat
 from engine.io.image import IMAGE_SUFFIXES
 from engine.io.stream import is_url
@@ -42,7 +42,11 @@ def screen_request() -> Request:
 
 def camera_requests() -> list[Request]:
     """Every camera there is now, by name."""
-    return [Request(f"webcam:{camera.index}", camera.name) for camera in list_cameras()]
+    return _requests_of(list_cameras())
+
+
+def _requests_of(cameras: list[CameraInfo]) -> list[Request]:
+    return [Request(f"webcam:{c.index}", c.name) for c in uniquely_named(cameras)]
 
 
 def first_request() -> Request:
@@ -60,7 +64,8 @@ def request_of(spec: str) -> Request:
 def remembered_request(spec: str, title: str) -> Request | None:
     """The source of the last time; None where it is gone. A camera is known by its name."""
     if spec.startswith("webcam:"):
-        return next((r for r in camera_requests() if r.title == title), None)
+        camera = camera_named(title, list_cameras(), number_of(spec))
+        return Request(f"webcam:{camera.index}", camera.name) if camera is not None else None
     if spec in (SAMPLE, SYNTHETIC, SCREEN) or is_url(spec):
         return request_of(spec)
     return request_of(spec) if Path(spec).exists() else None
@@ -70,7 +75,7 @@ def present_spec(spec: str, settings: Settings) -> str:
     """The spec as it is now: a camera that was plugged in again may have another number."""
     if not spec.startswith("webcam:") or settings.source != spec:
         return spec
-    camera = camera_named(settings.source_title, list_cameras())
+    camera = camera_named(settings.source_title, list_cameras(), number_of(spec))
     return f"webcam:{camera.index}" if camera is not None else spec
 
 
@@ -137,7 +142,7 @@ class SourceButton(QToolButton):
         """Write the menu anew."""
         menu = self.menu()
         menu.clear()
-        cameras = [Request(f"webcam:{c.index}", c.name) for c in self._cameras.list()]
+        cameras = _requests_of(self._cameras.list())
         for request in cameras:
             menu.addAction(request.title, lambda request=request: self._choose(request))
         if not cameras:

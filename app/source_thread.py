@@ -16,7 +16,7 @@ from engine.io.camera_format import CameraFormat
 from engine.io.source import Source
 from engine.types import Frame
 
-__all__ = ["Request", "Seekable", "Shot", "SourceThread"]
+__all__ = ["Request", "Seekable", "Shot", "SourceThread", "turned"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,16 @@ class Shot:
     is_live: bool
     position: float | None = None  # 0..1 within a file that can be scrubbed
     starts: bool = False  # what was known of people and places does not hold any more
+    turns: int = 0  # quarter turns against the clock that the picture was turned by
+
+
+def turned(frame: Frame, quarters: int) -> Frame:
+    """A frame whose picture is turned against the clock by so many right angles."""
+    if not quarters % 4:
+        return frame
+    image = np.ascontiguousarray(np.rot90(frame.image, quarters))
+    image.setflags(write=False)
+    return replace(frame, image=image)
 
 
 @runtime_checkable
@@ -237,7 +247,16 @@ class SourceThread:
         self._arrivals_s.append(time.perf_counter())
         self.n_shots += 1
         self.lost = None
-        shot = Shot(self._turned(frame), captured, self._stretch, place, source.is_live, position)
+        turns = self.turns
+        shot = Shot(
+            turned(frame, turns),
+            captured,
+            self._stretch,
+            place,
+            source.is_live,
+            position,
+            turns=turns,
+        )
         if self._waits(shot):
             self._shots.hand_over(shot)
         else:
@@ -246,13 +265,6 @@ class SourceThread:
     def _waits(self, shot: Shot) -> bool:
         """Whether the source waits for its reader."""
         return self._every_frame and not shot.is_live
-
-    def _turned(self, frame: Frame) -> Frame:
-        if not self.turns % 4:
-            return frame
-        image = np.ascontiguousarray(np.rot90(frame.image, self.turns))
-        image.setflags(write=False)
-        return replace(frame, image=image)
 
     def _due_ns(self, frame: Frame) -> int:
         """Wait until a file's frame is due. Returns: that time on the clock."""

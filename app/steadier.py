@@ -76,6 +76,8 @@ class Steadier:
         if raw.crop.face_id != self._first:
             self._first = raw.crop.face_id
             self._trace.clear()
+        if self._trace and self._trace[-1][0] == raw.t_ns / 1e9:
+            self._trace.pop()  # the same frame, fitted once more
         self._trace.append((raw.t_ns / 1e9, raw.landmarks68_px, steadied.landmarks68_px))
 
 

@@ -61,4 +61,5 @@ class View:
     captured_ns: int | None = None  # time.perf_counter_ns at which the frame was to be had
     position: float | None = None  # 0..1 within a file that can be scrubbed
     place: int = 0  # how often a person had gone elsewhere in the file before
+    again: bool = False  # the frame of the view before, shown otherwise
     stats: Stats = field(default_factory=Stats)

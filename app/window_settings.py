@@ -22,6 +22,7 @@ class Follows:
     """What is called after a change."""
 
     apply: Callable[[Settings], None]  # shows and passes on what is in force
+    apply_rest: Callable[[Settings], None]  # the same of what one change never concerns
     renew_fitter: Callable[[], None]
     renew_person: Callable[[], None]
 
@@ -50,15 +51,17 @@ class WindowSettings(QObject):
 
     def reset(self) -> None:
         """Everything as on a fresh machine; the source stays."""
-        self._follow(self.store.reset)
+        self._follow(self.store.reset, whole=True)
 
     def use_profile(self, name: str) -> None:
         """Take a profile's settings; the source stays."""
-        self._follow(lambda: self.store.use_profile(name))
+        self._follow(lambda: self.store.use_profile(name), whole=True)
 
-    def _follow(self, alter: Callable[[], object]) -> None:
+    def _follow(self, alter: Callable[[], object], *, whole: bool = False) -> None:
         before = self.store.present
         alter()
+        if whole:
+            self._follows.apply_rest(self.store.present)
         self.apply()
         now = self.store.present
         if any(getattr(now, name) != getattr(before, name) for name in _OF_FITTERS):

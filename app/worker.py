@@ -48,7 +48,8 @@ class Worker:
         self._request: Request | None = None
         self._shown: Request | None = None
         self._start_at: float | None = None
-        self._stopped = self.paused = self._one_more = False
+        self._stopped = self.paused = self._one_more = self._reopens = False
+        self._again = False  # a change is to be seen, on the last frame if no other comes
         self._renew = self._renew_steadier = False
         self._method: str | None = None  # asked for and not yet in use
         self._against = ""  # a second method
@@ -64,7 +65,8 @@ class Worker:
     def open(self, request: Request, start_at: float | None = None) -> None:
         """Leave the present source for another one, or for a place 0..1 in a file."""
         with self._changed:
-            self._request, self._start_at, self.paused = request, start_at, False
+            self._request, self._start_at = request, start_at
+            self.paused = self._reopens = False
             self._leave_feed()
 
     def set_paused(self, paused: bool) -> None:
@@ -73,6 +75,10 @@ class Worker:
             if self._feed is not None:
                 self._feed.set_paused(paused)
             self._changed.notify_all()
+            feed, shown = self._feed, self._shown
+            reopens = self._reopens and not paused and feed is not None and not feed.ended
+        if reopens and shown is not None:
+            self.open(shown, self._view.position)
 
     def seek(self, share: float) -> None:
         """Go to a place in a file, 0..1; one that ended starts again there."""
@@ -93,27 +99,32 @@ class Worker:
                 self._feed.retry_now()
 
     def set_method(self, name: str) -> None:
-        """Fit by another method from the next frame on."""
+        """Fit by another method from the next frame on; where none comes, the last one anew."""
         with self._changed:
             self._method = name
+            self._see_change()
 
     def compare_with(self, name: str) -> None:
-        """Fit each frame by a second method too, from the next one on; empty: no more."""
+        """Fit each frame by a second method too, as for `set_method`; empty: no more."""
         with self._changed:
             self._against = name
+            self._see_change()
 
     def renew_fitter(self) -> None:
-        """Make the fitter anew before the next frame."""
+        """Make the fitter anew, as for `set_method`."""
         with self._changed:
             self._renew = True
+            self._see_change()
 
     def renew_person(self) -> None:
-        """Ask for another steadier before the next frame: another person is known now."""
+        """Ask for another steadier, as for `set_method`: another person is known now."""
         with self._changed:
             self._renew_steadier = True
+            self._see_change()
 
     def set_options(self, options: Options) -> None:
-        """From the next frame on; where the source must be read otherwise, it is opened anew."""
+        """As for `set_method`. Where the source must be read otherwise, it is opened anew: after
+        a pause, if there is one."""
         with self._changed:
             before, self.options = self.options, options
             feed, shown = self._feed, self._shown
@@ -123,7 +134,11 @@ class Worker:
                 options.every_frame,
                 options.pipelined,
             )
-        if reopens and feed is not None and not feed.ended and shown is not None:
+            if (before.turns, before.steady) != (options.turns, options.steady):
+                self._see_change()
+            waits = reopens and self.paused
+            self._reopens = self._reopens or waits
+        if reopens and not waits and feed is not None and not feed.ended and shown is not None:
             self.open(shown, self._view.position)
 
     def stop(self, timeout_s: float = 6.0) -> bool:
@@ -141,6 +156,10 @@ class Worker:
             left = [*self._left, *([self._feed] if self._feed else [])]
         closed = [feed.join(max(0.0, until_s - time.monotonic())) for feed in left]
         return not self._thread.is_alive() and all(closed)
+
+    def _see_change(self) -> None:
+        self._again = True
+        self._changed.notify_all()
 
     def _leave_feed(self) -> None:
         if self._feed is not None:
@@ -206,11 +225,13 @@ class Worker:
         try:
             # The networks load while the source opens.
             self._fitter = self._fitter or self._make_fitter()
-            Play(self, feed, self._fitter).run()
+            play = Play(self, feed, self._fitter)
+            play.run()
             if not self.unwanted:
                 if feed.error is not None:
                     raise feed.error
                 self.tell_state(State.ENDED)
+                play.follow_changes()
         finally:
             feed.close()
             with self._changed:
@@ -239,6 +260,7 @@ class Worker:
         with self._changed:
             name, self._method = self._method, None
             renew, self._renew = self._renew, False
+            self._again = False
         if renew:
             fitter.close()
             self._fitter = None
@@ -258,6 +280,26 @@ class Worker:
             if self.unwanted:
                 return False
             return not self.paused or self._one_more
+
+    def wait_in_pause(self) -> bool:
+        """Wait for the end of a pause. Returns: False where there is something else to do first:
+        to leave the source, or to show a change on the last frame."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self.unwanted or not self.paused or self._one_more or self._again
+            )
+            return not self.unwanted and (not self.paused or self._one_more)
+
+    def wait_for_change(self) -> bool:
+        """Wait for a change to show on the last frame; False: the source should be left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.unwanted or self._again)
+            return not self.unwanted
+
+    @property
+    def holds_change(self) -> bool:
+        """Whether a change waits to be seen in a pause, where no frame comes to show it on."""
+        return self.paused and self._again
 
     def shot_taken(self, place: int) -> None:
         """In a pause, the one more of a place that a person asked for may be there."""

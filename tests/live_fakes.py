@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.errors import CaptureError
+from app.view import View
+from engine.errors import AssetError, CaptureError
 from engine.flame.model import REGIONS, HeadModel, Landmarks
 from engine.frames import default_camera
+from engine.pipeline import SeenFrame
 from engine.types import N_MEDIAPIPE, FaceCrop, FlameParams, Frame, Reconstruction
 
 SIZE = (64, 48)  # width, height px
@@ -123,3 +125,62 @@ class FakeFitter:
 
     def close(self) -> None:
         self.events.append(f"close in {threading.current_thread().name}")
+
+
+QUALITIES = {"n2fnet": 0.75, "landmarks": 0.5, "n2fnet-refined": 0.875}
+
+
+class ByMethod(FakeFitter):
+    """Heads that tell by their quality which method fitted them."""
+
+    def __init__(self, n_faces: int = 1) -> None:
+        super().__init__()
+        self.method, self.rival, self._n_faces = "n2fnet", "", n_faces
+
+    def use(self, method: str) -> None:
+        super().use(method)
+        if method not in QUALITIES:
+            raise AssetError(f"{method}.onnx is missing; take a fresh copy")
+        self.method = method
+
+    def compare_with(self, method: str) -> None:
+        self.rival = method
+
+    def run_all(self, frame: Frame) -> list[Reconstruction]:
+        return self.fit_seen(self.see(frame))
+
+    def see(self, frame: Frame) -> SeenFrame:
+        self.before_run(frame)
+        self.events.append(f"see {frame.index}")
+        return SeenFrame(frame, default_camera(*SIZE), (), (), 0, (), ())
+
+    def fit_seen(self, seen: SeenFrame) -> list[Reconstruction]:
+        quality = QUALITIES[self.method]
+        return [triangle_head(seen.frame, i, quality) for i in range(self._n_faces)]
+
+    def fit_rivals(self, seen: SeenFrame) -> list[Reconstruction]:
+        return [triangle_head(seen.frame, 0, QUALITIES[self.rival])] if self.rival else []
+
+    def forget_places(self) -> None:
+        self.events.append("forget places")
+
+    def forget_people(self) -> None:
+        self.events.append("forget people")
+
+
+class Collector:
+    """Keeps every view and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.views: list[View] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, view: View) -> None:
+        with self._changed:
+            self.views.append(view)
+            self._changed.notify_all()
+
+    def wait_for(self, wanted: Callable[[View], bool]) -> View:
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(map(wanted, self.views)), 10.0)
+            return next(filter(wanted, self.views))

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.camera_desk import CameraDesk, chosen_format, formats_of
+from app.camera_desk import CameraDesk, chosen_format, formats_of, uniquely_named
 from app.camera_watch import CameraWatch
 from app.method_menu import Methods
 from app.qt import QAction, QObject, QSize, pyqtSignal
 from app.session import LiveSession, Loaded
-from app.settings import SettingsStore
+from app.settings import Settings, SettingsStore
+from app.source_menu import present_spec, remembered_request
 from app.source_thread import Request
 from app.telling import gives_text
 from app.view import State, Stats, View
@@ -107,6 +108,58 @@ def test_what_a_camera_offers_is_listed_once_each_largest_and_quickest_first():
     assert formats_of(FakeDevices(), renamed) == [MJPG_720, RAW_720, SMALL]
     assert formats_of(FakeDevices(), CameraInfo(1, "Other", "/dev/video1")) == []
     assert formats_of(None, DESK) == []
+
+
+def test_two_cameras_of_one_name_are_both_offered_and_opened(
+    qtbot: QtBot, open_session: Open, monkeypatch: pytest.MonkeyPatch
+):
+    twins = [CameraInfo(i, "Integrated Camera", f"/dev/video{i}") for i in (0, 2)]
+    monkeypatch.setattr("app.source_menu.list_cameras", lambda: twins)
+    store, opened = SettingsStore(None), []
+
+    def open_source(spec: str) -> FakeSource:
+        opened.append(present_spec(spec, store.present))
+        return FakeSource(1_000_000, is_live=True)
+
+    session = open_session(open_source, store)
+    window = session.window
+    window.cameras.list = lambda: twins
+    assert {"Integrated Camera", "Integrated Camera (2)"} <= set(menu_actions(session))
+    menu_actions(session)["Integrated Camera (2)"].trigger()
+    qtbot.waitUntil(lambda: opened[-1:] == ["webcam:2"], timeout=WAIT_MS)
+    assert window.source_button.text() == "Integrated Camera (2)"
+    window.cameras._devices = FakeDevices()  # which know the first one alone
+    assert window.cameras.offered("Integrated Camera") == ([MJPG_720, RAW_720, SMALL], True)
+    assert window.cameras.offered("Integrated Camera (2)") == (list(USUAL), False)
+    menu_actions(session)["Integrated Camera"].trigger()
+    qtbot.waitUntil(lambda: opened[-1:] == ["webcam:0"], timeout=WAIT_MS)
+
+
+def test_a_camera_keeps_its_number_while_the_one_there_has_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def there(*numbers: int) -> None:
+        cameras = [CameraInfo(i, "Integrated Camera", "") for i in numbers]
+        monkeypatch.setattr("app.source_menu.list_cameras", lambda: cameras)
+
+    second = Settings(source="webcam:2", source_title="Integrated Camera (2)")
+    unnumbered = Settings(source="webcam:2", source_title="Integrated Camera")  # of an older file
+    for numbers in ((0, 2), (2,), (2, 3)):
+        there(*numbers)
+        assert present_spec("webcam:2", second) == "webcam:2"
+        assert present_spec("webcam:2", unnumbered) == "webcam:2"
+        assert remembered_request(second.source, second.source_title).spec == "webcam:2"
+    there(0, 4)  # in another socket
+    assert present_spec("webcam:2", second) == "webcam:4"
+    there(0)  # that is another camera
+    assert remembered_request(second.source, second.source_title) is None
+
+
+def test_numbered_names_are_unlike_those_that_cameras_have_themselves():
+    names = ["Camera", "Camera", "Camera (2)", "Other"]
+    named = uniquely_named(CameraInfo(i, name, "") for i, name in enumerate(names))
+    assert [camera.name for camera in named] == ["Camera", "Camera (3)", "Camera (2)", "Other"]
+    assert [camera.index for camera in named] == [0, 1, 2, 3]
 
 
 def test_where_qt_cannot_tell_the_usual_formats_are_offered(monkeypatch: pytest.MonkeyPatch):

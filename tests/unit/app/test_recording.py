@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def test_a_take_from_r_to_r_is_a_film_of_what_was_shown(desk: RecordingDesk):
     for i in range(1, 21):
         desk.on_view(view(i))
         desk.on_view(view(i, state=State.WAITING))  # no news of the source
+        desk.on_view(replace(view(i), again=True))  # shown otherwise in a pause
+        desk.on_view(view(i, state=State.ENDED))
     desk.toggle()
     assert desk.take is None
     message = told(desk)
@@ -94,6 +97,12 @@ def test_the_folder_that_was_asked_for_goes_before_the_stored_one(tmp_path: Path
     desk = RecordingDesk()
     desk.set_stored_folder("")
     assert desk.folder == default_folder()
+    desk.set_stored_folder(str(stored))
+    assert desk.folder == stored
+    desk.set_stored_folder("")  # as after Reset
+    assert desk.folder == default_folder()
+    desk = RecordingDesk(asked)
+    desk.set_folder(tmp_path / "chosen")  # by a person, who wants it otherwise now
     desk.set_stored_folder(str(stored))
     assert desk.folder == stored
 

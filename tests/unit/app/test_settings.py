@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.live import LiveSettings, session_overrides
 from app.settings import VERSION, Settings, SettingsStore, settings_from
 
 
@@ -84,6 +85,49 @@ def test_profiles_are_named_copies_and_reset_brings_the_defaults(tmp_path: Path)
     assert store.profiles() == ["On stage"]
     store.use_profile("On stage")
     assert asdict(store.present) == asdict(Settings(mode="wireframe", steady=False))
+
+
+def test_profiles_and_reset_leave_the_source_as_it_is_shown(tmp_path: Path):
+    store = SettingsStore(tmp_path)
+    store.change(source="webcam:3", source_title="Desk camera", method="landmarks")
+    store.save_profile("Desk")
+    store.change(source="clip.mp4", source_title="clip.mp4", method="n2fnet")
+    store.use_profile("Desk")
+    assert store.present == Settings(source="clip.mp4", source_title="clip.mp4", method="landmarks")
+    store.reset()
+    assert store.present == Settings(source="clip.mp4", source_title="clip.mp4")
+
+
+def test_what_is_asked_for_this_time_is_in_force_and_not_stored(tmp_path: Path):
+    stored = SettingsStore(tmp_path)
+    stored.change(n_faces=3)
+    stored.save()
+    store = SettingsStore(tmp_path)
+    settings = LiveSettings(private=True, pipelined=True, n_faces=2)
+    store.override(**session_overrides(settings))
+    assert store.present == Settings(private=True, pipelined=True, n_faces=2)
+    store.change(hud=True)
+    store.save()
+    assert SettingsStore(tmp_path).present == Settings(n_faces=3, hud=True)
+    store.change(n_faces=2)  # by a person now, who wants to keep it
+    store.change(private=False)
+    store.save()
+    assert SettingsStore(tmp_path).present == Settings(n_faces=2, hud=True)
+    assert store.present == Settings(pipelined=True, n_faces=2, hud=True)
+
+
+def test_nothing_is_asked_for_by_default():
+    assert session_overrides(LiveSettings()) == {}
+
+
+def test_a_profile_holds_what_is_in_force_and_ends_what_was_asked_for(tmp_path: Path):
+    store = SettingsStore(tmp_path)
+    store.override(n_faces=2)
+    store.save_profile("Two")
+    store.change(n_faces=4)
+    store.use_profile("Two")
+    store.save()
+    assert SettingsStore(tmp_path).present == Settings(n_faces=2)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "../etc", "a/b", ".hidden", "a:b"])

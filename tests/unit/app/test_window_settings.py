@@ -20,6 +20,7 @@ class Followed:
         self.parent, self.done = QObject(), []
         follows = Follows(
             lambda settings: None,
+            lambda settings: None,
             lambda: self.done.append("fitter"),
             lambda: self.done.append("person"),
         )

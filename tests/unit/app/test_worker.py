@@ -1,7 +1,6 @@
 """The worker: views in order, sources and fitter closed on its thread, failures told."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -17,25 +16,7 @@ from engine.errors import AssetError, CaptureError
 from engine.frames import default_camera
 from engine.pipeline import SeenFrame
 from engine.types import Frame, Reconstruction
-from tests.live_fakes import FakeFitter, FakeSource, triangle_head, triangle_model
-
-
-class Collector:
-    """Keeps every view and lets a test wait for one."""
-
-    def __init__(self) -> None:
-        self.views: list[View] = []
-        self._changed = threading.Condition()
-
-    def __call__(self, view: View) -> None:
-        with self._changed:
-            self.views.append(view)
-            self._changed.notify_all()
-
-    def wait_for(self, wanted: Callable[[View], bool]) -> View:
-        with self._changed:
-            assert self._changed.wait_for(lambda: any(map(wanted, self.views)), 10.0)
-            return next(filter(wanted, self.views))
+from tests.live_fakes import Collector, FakeFitter, FakeSource, triangle_head, triangle_model
 
 
 def run_once(source: FakeSource, fitter: FakeFitter) -> list[View]:
