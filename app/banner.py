@@ -52,6 +52,12 @@ class Banner(QFrame):
         self.button.setText(button)
         self._show(text, "waiting")
 
+    def show_warning(self, text: str, button: str, act: Callable[[], None]) -> None:
+        """Something that is not as it should be, and goes on all the same."""
+        self._act = act
+        self.button.setText(button)
+        self._show(text, "waiting")
+
     def show_problem(
         self,
         text: str,

@@ -1,5 +1,7 @@
 """The main window: picture, toolbar, status line, banner. It shows views and sends requests."""
 
+from collections.abc import Sequence
+
 from app.banner import Banner
 from app.camera_desk import CameraDesk
 from app.canvas import MakeRenderer
@@ -150,6 +152,10 @@ class MainWindow(QMainWindow):
         if make_renderer is not None:
             self.stage.set_renderer(make_renderer)
         self.providers.apply()
+
+    def warn(self, texts: Sequence[str]) -> None:
+        """Say in the banner what is not as it should be; texts: cause and fix, each."""
+        self._view_banner.warn(texts)
 
     def open(self, request: Request) -> None:
         """Show another source. A camera is mirrored at first, as people know themselves."""

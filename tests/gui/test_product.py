@@ -294,6 +294,27 @@ def test_details_split_cause_and_fix(qtbot: QtBot, open_session: Open):
     details.close()
 
 
+def test_what_others_stand_in_for_is_told_until_it_is_put_away(qtbot: QtBot, open_session: Open):
+    told = (
+        "Heads are fitted by “Landmarks”: the network is missing; take a fresh copy",
+        "Normals are slow; buy another machine",
+    )
+    source = FakeSource(100_000, is_live=True)
+    session = open_session(replace(parts(lambda spec: source), told=told))
+    window, banner = session.window, session.window.banner
+    for text in told:
+        qtbot.waitUntil(lambda text=text: banner.text == text, timeout=WAIT_MS)
+        shown = window.canvas.n_painted
+        qtbot.waitUntil(lambda n=shown: window.canvas.n_painted > n, timeout=WAIT_MS)
+        assert banner.text == text  # other views leave it
+        qtbot.mouseClick(banner.details, Qt.MouseButton.LeftButton)
+        details = dialog(qtbot, session, DetailsDialog)
+        details.setParent(None)
+        details.close()
+        qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: banner.text == "", timeout=WAIT_MS)
+
+
 def test_both_looks_set_their_palette_outright(qtbot: QtBot, open_session: Open):
     session = open_session(parts(lambda spec: FakeSource(2)))
     lightness = []
