@@ -22,7 +22,7 @@ from app.source_thread import Request
 from app.steadier import Steadier
 from app.view import View
 from engine.errors import AssetError, CaptureError
-from engine.io.assets import load_manifest
+from engine.io.assets import Asset, load_manifest
 from engine.io.camera import CameraInfo
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
@@ -94,6 +94,11 @@ def dialog(qtbot: QtBot, session: LiveSession, kind: type[QDialog]) -> QDialog:
     """The open dialog of this kind."""
     qtbot.waitUntil(lambda: bool(session.window.findChildren(kind)), timeout=WAIT_MS)
     return session.window.findChildren(kind)[0]
+
+
+def file_states(models: ModelsDialog) -> list[str]:
+    """What the dialog says of each file, in its order."""
+    return [models.table.item(row, 2).text() for row in range(models.table.rowCount())]
 
 
 def test_the_window_is_there_before_anything_is_loaded(qtbot: QtBot, open_session: Open):
@@ -267,7 +272,7 @@ def test_models_and_about_say_what_is_there(qtbot: QtBot, open_session: Open):
     table = models.table
     files = [table.item(row, 0).text() for row in range(table.rowCount())]
     assert files == [asset.file for asset in load_manifest()]
-    assert {table.item(row, 2).text() for row in range(table.rowCount())} == {"as recorded"}
+    qtbot.waitUntil(lambda: set(file_states(models)) == {"as recorded"}, timeout=WAIT_MS)
     assert all(table.item(row, 3).text() for row in range(table.rowCount()))
     models.close()
     session.window.show_about()
@@ -275,6 +280,29 @@ def test_models_and_about_say_what_is_there(qtbot: QtBot, open_session: Open):
     for part in ("n2fnet", "PyQt6 6.", "networks on fake", "drawn by"):
         assert part in about.text.toPlainText()
     about.close()
+
+
+def test_files_are_checked_while_the_window_goes_on(
+    qtbot: QtBot, open_session: Open, monkeypatch: pytest.MonkeyPatch
+):
+    may_check = threading.Event()
+
+    def check(asset: Asset) -> str:
+        assert threading.current_thread() is not threading.main_thread()
+        assert may_check.wait(10.0)
+        return "changed" if asset.file == "openhead.npz" else "ok"
+
+    monkeypatch.setattr(Asset, "check", check)
+    session = open_session(parts(lambda spec: FakeSource(2)))
+    wait_ended(qtbot, session)
+    session.window.show_models()
+    models = dialog(qtbot, session, ModelsDialog)
+    assert set(file_states(models)) == {"being checked …"}
+    may_check.set()
+    qtbot.waitUntil(lambda: "being checked …" not in file_states(models), timeout=WAIT_MS)
+    found = zip(load_manifest(), file_states(models), strict=True)
+    assert [asset.file for asset, state in found if "fresh" in state] == ["openhead.npz"]
+    models.close()
 
 
 def test_details_split_cause_and_fix(qtbot: QtBot, open_session: Open):
