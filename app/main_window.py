@@ -35,7 +35,7 @@ from app.telling import gives_text, state_text
 from app.told import Told
 from app.view import State, View
 from app.view_banner import ViewBanner
-from app.window_bar import BarActs, WindowBar
+from app.window_bar import BarActs, EndBar, WindowBar
 from app.window_keys import WindowKeys
 from app.window_menu import MenuButton
 from app.window_picture import window_picture
@@ -309,20 +309,22 @@ class MainWindow(QMainWindow):
             self, self._keys, self.canvas.opacity, acts, self.source_button, no_normals
         )
         self.addToolBar(bar)
+        self._end_bar = EndBar(self)
+        self.addToolBar(self._end_bar)
         self.view_button = bar.view_button
         self.mode_actions, self.pause_action = bar.mode_actions, bar.pause_action
         self.avatar_action, self.mirror_action = bar.avatar_action, bar.mirror_action
         self.steady_action, self.hud_action = bar.steady_action, bar.hud_action
         self._add_recording()
         self.menu_button = MenuButton(self, self, self.store, self.persons, self.providers)
-        bar.add_button(self.menu_button)
+        self._end_bar.add_button(self.menu_button)
         add_keys(self._keys, self)
 
     def _add_recording(self) -> None:
         if self._recording is None:
             return
         self.record_button = recording_button(self, self._recording, self.canvas, self._tell)
-        self._bar.add_button(self.record_button)
+        self._end_bar.add_button(self.record_button)
         for key, meaning, act in self.record_button.shortcuts:
             self._keys.add(key, meaning, act)
 

@@ -104,7 +104,7 @@ def test_predicted_maps_are_shown_over_the_photo(qtbot: QtBot, open_session: Ope
     for key, mode in zip("789", list(PredictionMode)[:3], strict=True):
         qtbot.keyClick(window, key)
         assert window.canvas.mode is mode
-        assert window.view_button.text() == window.mode_actions[mode].text()
+        assert window.view_button.text() == window.mode_actions[mode].text().removesuffix(" frame")
         wait_painted(qtbot, session)
         if mode is PredictionMode.HEAD_NORMALS:  # the network gives none
             assert canvas_centre(session).tolist() == [FRAME_GREY] * 3
