@@ -135,7 +135,6 @@ class CompareWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.banner.place()
         self._place_legend()
 
     def closeEvent(self, event: QCloseEvent) -> None:

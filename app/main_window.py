@@ -96,6 +96,8 @@ class MainWindow(QMainWindow):
         self._add_bar(no_normals)
         self._status = StatusLine(self.statusBar())
         self.progress = self._status.progress
+        if self.store.told:
+            self.warn(["\n".join(self.store.told)])
         self._calm = Calm(self, self._show_words)
         if methods is not None:
             self.equip(make_renderer, no_normals, methods)
@@ -218,7 +220,6 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.banner.place()
         self.hud.place()
 
     def closeEvent(self, event: QCloseEvent) -> None:
