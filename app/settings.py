@@ -115,8 +115,19 @@ def _migrated(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _set_aside(path: Path) -> str:
+    """Rename a damaged file. Returns: what was done, for people."""
+    kept = path.with_name(f"{path.name}.damaged")
+    try:
+        path.replace(kept)
+    except OSError:
+        return ""  # nor can it be overwritten then
+    return f", and it is kept as {kept.name} beside it, to be mended"
+
+
 class SettingsStore:
-    """The settings file, and profiles beside it. A file that is damaged is told and left alone."""
+    """The settings file, and profiles beside it. A settings file that is damaged is told, and set
+    aside before it would be overwritten."""
 
     def __init__(self, folder: Path | None, *, safe: bool = False) -> None:
         """Args:
@@ -182,7 +193,8 @@ class SettingsStore:
         except FileNotFoundError:
             return Settings()
         except (OSError, ValueError) as error:
-            self.told.append(f"{path} cannot be read ({error}); defaults are used")
+            aside = _set_aside(path) if path == self._file else ""
+            self.told.append(f"{path} cannot be read ({error}); defaults are used{aside}")
             return Settings()
         settings, told = settings_from(stored)
         self.told += told

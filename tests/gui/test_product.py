@@ -371,6 +371,23 @@ def test_settings_are_there_in_the_next_window(qtbot: QtBot, open_session: Open,
     assert not window.hud_action.isChecked()
 
 
+def test_damaged_settings_are_told_in_the_window(qtbot: QtBot, open_session: Open, tmp_path: Path):
+    (tmp_path / "settings.json").write_text("[1, 2]")
+    store = SettingsStore(tmp_path)
+    session = open_session(parts(lambda spec: FakeSource(2)), store)
+    wait_ended(qtbot, session)
+    banner = session.window.banner
+    assert "settings.json cannot be read (it holds no table)" in banner.text
+    assert banner.details.isVisible()
+    # It was there before the window had its size, and yet is in the middle.
+    assert abs(banner.geometry().center().x() - session.window.stage.rect().center().x()) <= 1
+    session.window.change_settings(hud=True)
+    store.save()
+    assert (tmp_path / "settings.json.damaged").read_text() == "[1, 2]"
+    qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: banner.text == "", timeout=WAIT_MS)
+
+
 def test_the_menu_shows_what_is_in_force_and_changes_it(qtbot: QtBot, open_session: Open):
     session = open_session(parts(lambda spec: FakeSource(2)))
     wait_ended(qtbot, session)
