@@ -13,6 +13,7 @@ from app.camera_desk import camera_named
 from app.camera_watch import CameraWatch
 from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
 from app.method_menu import Methods
+from app.orbit import Orbit
 from app.persons import Persons
 from app.qt import QApplication, QDialog, QMainWindow, QPalette, QPoint, Qt
 from app.session import LiveSession, Loaded
@@ -167,6 +168,28 @@ def test_the_avatar_stands_alone_on_its_colour_and_turns_with_the_mouse(
     assert pixel(session, 0.5, 0.5) == list(GREEN)
 
 
+def test_keys_do_to_the_avatar_what_wheel_and_double_click_do(qtbot: QtBot, open_session: Open):
+    session = open_session(parts(lambda spec: FakeSource(3)))
+    wait_ended(qtbot, session)
+    window, canvas = session.window, session.window.canvas
+    qtbot.keyClick(window, "+")  # the photo has no camera to move
+    qtbot.keyClick(window, "a")
+
+    def away_m() -> float:
+        assert canvas.avatar_stand is not None
+        _, _, t = canvas.avatar_stand(triangle_head(grey_frame(0)), 200, 100)
+        return -float(t[2])
+
+    assert away_m() == pytest.approx(Orbit().distance)
+    qtbot.keyClick(window, "+")
+    qtbot.keyClick(window, "+")
+    assert away_m() == pytest.approx(Orbit().zoomed(2).distance)
+    qtbot.keyClick(window, "-")
+    assert away_m() == pytest.approx(Orbit().zoomed(1).distance)
+    qtbot.keyClick(window, Qt.Key.Key_Home)
+    assert away_m() == pytest.approx(Orbit().distance)
+
+
 def test_the_avatars_picture_is_clear_around_the_head(qtbot: QtBot, open_session: Open):
     session = open_session(parts(lambda spec: FakeSource(3)))
     wait_ended(qtbot, session)
@@ -261,6 +284,8 @@ def test_the_sheet_lists_every_key_that_works(qtbot: QtBot, open_session: Open):
     assert len(keys) > 20
     missing = [key for key in keys if f"<b>{key}</b>" not in told and key != "Esc"]
     assert missing == []
+    for gesture in ("Drag", "Wheel", "Double click"):
+        assert f"<b>{gesture}</b>" in told
     sheet.close()
 
 
