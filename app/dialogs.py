@@ -1,33 +1,24 @@
-"""The windows beside the window: shortcuts, models with their licences, about, details."""
+"""The windows beside the window: shortcuts, about, details."""
 
 import platform
-import queue
 import sys
-import threading
 from collections.abc import Sequence
 from importlib import metadata
 
 from app.qt import (
-    QAbstractItemView,
     QApplication,
     QDialog,
     QDialogButtonBox,
     QGridLayout,
-    QHeaderView,
     QLabel,
     QPlainTextEdit,
     QPushButton,
     Qt,
-    QTableWidget,
-    QTableWidgetItem,
-    QTimer,
     QVBoxLayout,
     QWidget,
 )
-from engine.errors import AssetError
-from engine.io.assets import Asset, AssetState, load_manifest
 
-__all__ = ["AboutDialog", "DetailsDialog", "ModelsDialog", "ShortcutSheet", "versions"]
+__all__ = ["AboutDialog", "DetailsDialog", "Dialog", "ShortcutSheet", "versions"]
 
 _SHOWN_PACKAGES = (
     "PyQt6",
@@ -38,13 +29,11 @@ _SHOWN_PACKAGES = (
     "numpy",
     "av",
 )
-_STATE_COLUMN = 2
-_CHECKING = "being checked …"
-_LOOK_EVERY_MS = 30
-_STATES = {"ok": "as recorded", "missing": "missing", "changed": "changed: take a fresh copy"}
 
 
-class _Dialog(QDialog):
+class Dialog(QDialog):
+    """A title, a body from top to bottom, and buttons below it."""
+
     def __init__(self, parent: QWidget, title: str) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
@@ -61,7 +50,7 @@ class _Dialog(QDialog):
         self.body.addWidget(buttons)
 
 
-class ShortcutSheet(_Dialog):
+class ShortcutSheet(Dialog):
     """Every key and what it does, in two columns."""
 
     def __init__(self, parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> None:
@@ -81,95 +70,6 @@ class ShortcutSheet(_Dialog):
         self.add_close()
 
 
-class _Checks:
-    """Compares files with their records on a thread: hashing them all would hold the window up."""
-
-    def __init__(self, assets: Sequence[Asset]) -> None:
-        self._assets = assets
-        self._states: queue.SimpleQueue[AssetState] = queue.SimpleQueue()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="n2f-assets", daemon=True)
-        self._thread.start()
-
-    def news(self) -> list[AssetState]:
-        """What was found since the last call, in the order of the files."""
-        return [self._states.get_nowait() for _ in range(self._states.qsize())]
-
-    def close(self) -> None:
-        """Leave out what is not checked yet."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        for asset in self._assets:
-            if self._stop.is_set():
-                return
-            self._states.put(asset.check())
-
-
-class ModelsDialog(_Dialog):
-    """The files that come with the program: state, size, licence, what they were made from."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent, "Models and data")
-        self.resize(900, 380)
-        self.table = QTableWidget(0, 5)
-        self.table.setHorizontalHeaderLabels(["File", "Size", "State", "Licence", "Made from"])
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.verticalHeader().hide()
-        self.table.setTabKeyNavigation(False)  # Tab leaves the table, as people with keys need
-        self._checks: _Checks | None = None
-        self._n_checked = 0
-        self._looking = QTimer(self)
-        self._looking.timeout.connect(self._show_states)
-        self._fill()
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(4, QHeaderView.ResizeMode.Stretch)
-        self.body.addWidget(self.table)
-        note = QLabel(
-            "Another head model: n2f live --model FILE. Another normal network: --normals FILE. "
-            "`n2f assets import` takes an official FLAME file in. Nothing is ever downloaded."
-        )
-        note.setWordWrap(True)
-        self.body.addWidget(note)
-        self.add_close()
-
-    def done(self, result: int) -> None:
-        self._looking.stop()
-        if self._checks is not None:
-            self._checks.close()
-        super().done(result)
-
-    def _fill(self) -> None:
-        try:
-            assets = load_manifest()
-        except AssetError as error:
-            self.body.addWidget(QLabel(str(error)))
-            return
-        self.table.setRowCount(len(assets))
-        for row, asset in enumerate(assets):
-            size = f"{asset.size / 1e6:.1f} MB"
-            told = (asset.file, size, _CHECKING, asset.licence, asset.source)
-            for column, text in enumerate(told):
-                item = QTableWidgetItem(text)
-                item.setToolTip(asset.notice or text)
-                self.table.setItem(row, column, item)
-        self._checks = _Checks(assets)
-        self._looking.start(_LOOK_EVERY_MS)
-
-    def _show_states(self) -> None:
-        """Fill in what the thread has found by now."""
-        for state in self._checks.news() if self._checks is not None else ():
-            item = self.table.item(self._n_checked, _STATE_COLUMN)
-            if item is not None:
-                item.setText(_STATES[state])
-            self._n_checked += 1
-        if self._n_checked == self.table.rowCount():
-            self._looking.stop()
-
-
 def versions() -> list[str]:
     """Of the program and of what it stands on, a line each."""
     lines = [f"n2fnet {metadata.version('n2fnet')}", f"Python {platform.python_version()}"]
@@ -182,7 +82,7 @@ def versions() -> list[str]:
     return lines
 
 
-class _TextDialog(_Dialog):
+class _TextDialog(Dialog):
     """Text that can be copied whole."""
 
     def __init__(self, parent: QWidget, title: str, heading: str, text: str) -> None:

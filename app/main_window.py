@@ -6,10 +6,11 @@ from app.banner import Banner
 from app.camera_desk import CameraDesk
 from app.canvas import MakeRenderer
 from app.commands import Commands
-from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
+from app.dialogs import AboutDialog, DetailsDialog, ShortcutSheet
 from app.film_bar import FilmBar
 from app.hud import Hud
 from app.method_menu import MethodButton, Methods
+from app.models_dialog import ModelsDialog
 from app.options import Options
 from app.overlay_widget import OverlayWidget
 from app.persons import Persons
@@ -205,6 +206,10 @@ class MainWindow(QMainWindow):
     def keep_person(self, name: str) -> None:
         """As `WindowSettings.keep_person`, of what is shown."""
         self._settings.keep_person(name, self._view)
+
+    def forget_person(self, name: str) -> None:
+        """As `WindowSettings.forget_person`."""
+        self._settings.forget_person(name)
 
     def show_shortcuts(self) -> None:
         """All keys."""

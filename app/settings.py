@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import OutputError
-from engine.files import replacing
+from engine.files import delete, replacing
 
 __all__ = ["VERSION", "Settings", "SettingsStore", "settings_from", "user_settings_dir"]
 
@@ -174,6 +174,11 @@ class SettingsStore:
         """Keep the present settings under a name. Raises: OutputError, ValueError."""
         if (path := self._profile(name)) is not None:
             self._store(path)
+
+    def delete_profile(self, name: str) -> None:
+        """Raises: OutputError: if it cannot be deleted. ValueError: if the name is no file name."""
+        if (path := self._profile(name)) is not None:
+            delete(path)
 
     def use_profile(self, name: str) -> None:
         """Take a profile's settings. Raises: ValueError: if the name is no file name."""

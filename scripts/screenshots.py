@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.dialogs import AboutDialog, ModelsDialog, ShortcutSheet
+from app.dialogs import AboutDialog, ShortcutSheet
 from app.live import LiveSettings
 from app.loading import load_parts
+from app.models_dialog import ModelsDialog
 from app.provider_desk import ProviderDesk
 from app.qt import QDialog, QImage, QTimer, QWidget
 from app.recording import RecordingDesk

@@ -11,11 +11,21 @@ from pytestqt.qtbot import QtBot
 
 from app.camera_desk import camera_named
 from app.camera_watch import CameraWatch
-from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
+from app.dialogs import AboutDialog, DetailsDialog, ShortcutSheet
 from app.method_menu import Methods
+from app.models_dialog import ModelsDialog
 from app.orbit import Orbit
 from app.persons import Persons
-from app.qt import QApplication, QDialog, QMainWindow, QPalette, QPoint, Qt
+from app.qt import (
+    QApplication,
+    QDialog,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QPalette,
+    QPoint,
+    Qt,
+)
 from app.session import LiveSession, Loaded
 from app.settings import Settings, SettingsStore
 from app.source_menu import present_spec, remembered_request
@@ -23,11 +33,14 @@ from app.source_thread import Request
 from app.steadier import Steadier
 from app.view import View
 from engine.errors import AssetError, CaptureError
+from engine.flame.cache import import_flame
 from engine.io.assets import Asset, load_manifest
 from engine.io.camera import CameraInfo
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import Frame, NormalMap, Reconstruction
+from tests.bumpy_head import bumpy_head
+from tests.flame_files import flame_content, write_flame_pickle
 from tests.gui.windows import (
     WAIT_MS,
     LoopProbe,
@@ -289,7 +302,10 @@ def test_the_sheet_lists_every_key_that_works(qtbot: QtBot, open_session: Open):
     sheet.close()
 
 
-def test_models_and_about_say_what_is_there(qtbot: QtBot, open_session: Open):
+def test_models_and_about_say_what_is_there(
+    qtbot: QtBot, open_session: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # without imported heads
     session = open_session(parts(lambda spec: FakeSource(2)))
     wait_ended(qtbot, session)
     session.window.show_models()
@@ -297,7 +313,8 @@ def test_models_and_about_say_what_is_there(qtbot: QtBot, open_session: Open):
     table = models.table
     files = [table.item(row, 0).text() for row in range(table.rowCount())]
     assert files == [asset.file for asset in load_manifest()]
-    qtbot.waitUntil(lambda: set(file_states(models)) == {"as recorded"}, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: models.is_complete, timeout=WAIT_MS)
+    assert set(file_states(models)) == {"as recorded"}
     assert all(table.item(row, 3).text() for row in range(table.rowCount()))
     models.close()
     session.window.show_about()
@@ -308,8 +325,9 @@ def test_models_and_about_say_what_is_there(qtbot: QtBot, open_session: Open):
 
 
 def test_files_are_checked_while_the_window_goes_on(
-    qtbot: QtBot, open_session: Open, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, open_session: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     may_check = threading.Event()
 
     def check(asset: Asset) -> str:
@@ -324,9 +342,29 @@ def test_files_are_checked_while_the_window_goes_on(
     models = dialog(qtbot, session, ModelsDialog)
     assert set(file_states(models)) == {"being checked …"}
     may_check.set()
-    qtbot.waitUntil(lambda: "being checked …" not in file_states(models), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: models.is_complete, timeout=WAIT_MS)
     found = zip(load_manifest(), file_states(models), strict=True)
     assert [asset.file for asset, state in found if "fresh" in state] == ["openhead.npz"]
+    models.close()
+
+
+def test_imported_heads_are_listed_below_the_files(
+    qtbot: QtBot, open_session: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    file = write_flame_pickle(tmp_path / "flame2023_Open.pkl", flame_content(bumpy_head(level=3)))
+    import_flame(file, bumpy_head(level=3))
+    session = open_session(parts(lambda spec: FakeSource(2)))
+    wait_ended(qtbot, session)
+    session.window.show_models()
+    models = dialog(qtbot, session, ModelsDialog)
+    n = len(load_manifest())
+    qtbot.waitUntil(lambda: models.is_complete, timeout=WAIT_MS)
+    assert models.table.rowCount() == n + 1
+    row = [models.table.item(n, column).text() for column in range(5)]
+    assert (row[0], row[2], row[4]) == ("FLAME 2023 Open", "imported", "flame2023_Open.pkl")
+    assert "Max Planck" in row[3]
+    assert file_states(models)[:n] == ["as recorded"] * n
     models.close()
 
 
@@ -433,6 +471,45 @@ def test_a_person_is_kept_and_used(qtbot: QtBot, open_session: Open, tmp_path: P
     session.window.keep_person("Ada")
     assert persons.names() == ["Ada"]
     assert session.window.store.present.person == "Ada"
+
+
+def test_people_and_profiles_are_deleted_once_that_is_confirmed(
+    qtbot: QtBot, open_session: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    persons, store = Persons(tmp_path / "persons"), SettingsStore(tmp_path)
+    session = open_session(parts(lambda spec: FakeSource(2)), store, persons)
+    wait_ended(qtbot, session)
+    window = session.window
+    window.keep_person("Ada")
+    window.keep_person("Bob")
+    store.save_profile("Stage")
+
+    def choose(menu_title: str, name: str) -> None:
+        window.menu_button.fill()
+        for menu in window.menu_button.findChildren(QMenu):
+            if menu.title() == menu_title:
+                next(action for action in menu.actions() if action.text() == name).trigger()
+                return
+        raise AssertionError(f"no menu {menu_title}")
+
+    asked: list[str] = []
+    answers = [QMessageBox.StandardButton.Cancel] + [QMessageBox.StandardButton.Yes] * 3
+
+    def answer(parent: object, title: str, text: str, *more: object) -> object:
+        asked.append(text)
+        return answers.pop(0)
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    choose("Forget a person", "Ada")
+    assert persons.names() == ["Ada", "Bob"]
+    choose("Forget a person", "Ada")
+    assert persons.names() == ["Bob"]
+    assert store.present.person == "Bob"
+    choose("Forget a person", "Bob")
+    assert (persons.names(), store.present.person) == ([], "")
+    choose("Delete a profile", "Stage")
+    assert store.profiles() == []
+    assert ["Ada" in text for text in asked] == [True, True, False, False]
 
 
 class Film(FakeSource):
