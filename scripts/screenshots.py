@@ -165,7 +165,10 @@ class Tour:
 
     def _opened(self, show: Callable[[], None], kind: type[QDialog]) -> QWidget:
         show()
-        return self.session.window.findChildren(kind)[0]
+        opened = self.session.window.findChildren(kind)[0]
+        if isinstance(opened, ModelsDialog):
+            self._is_ready = lambda: opened.is_complete
+        return opened
 
     def _menu(self) -> QWidget:
         menu = self.session.window.menu_button.menu()
