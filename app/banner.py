@@ -2,7 +2,17 @@
 
 from collections.abc import Callable
 
-from app.qt import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, Qt, QWidget
+from app.qt import (
+    QEvent,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QObject,
+    QPushButton,
+    QSizePolicy,
+    Qt,
+    QWidget,
+)
 
 __all__ = ["Banner"]
 
@@ -36,6 +46,7 @@ class Banner(QFrame):
         for part in (self._label, self.button, self.details, self.close_button):
             layout.addWidget(part)
         self.hide()
+        parent.installEventFilter(self)
 
     @property
     def text(self) -> str:
@@ -48,6 +59,12 @@ class Banner(QFrame):
 
     def show_waiting(self, text: str, button: str, act: Callable[[], None]) -> None:
         """Something that the program is mending by itself, and what else would help."""
+        self._act = act
+        self.button.setText(button)
+        self._show(text, "waiting")
+
+    def show_warning(self, text: str, button: str, act: Callable[[], None]) -> None:
+        """Something that is not as it should be, and goes on all the same."""
         self._act = act
         self.button.setText(button)
         self._show(text, "waiting")
@@ -89,6 +106,12 @@ class Banner(QFrame):
         self.show()
         self.raise_()
         self.place()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """The parent has another size."""
+        if event is not None and event.type() is QEvent.Type.Resize:
+            self.place()
+        return False
 
     def place(self) -> None:
         """Take the place that the parent's size gives."""

@@ -135,7 +135,6 @@ class CompareWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.banner.place()
         self._place_legend()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -252,8 +251,9 @@ class CompareWindow(QMainWindow):
         bar.addActions([self.error_action, self.zoom_action, self.play_action])
         for keys, step in (("Left", -1), ("Right", 1)):
             self._keys.add(keys, "", lambda step=step: self.go(self.position + step))
-        for keys, way in (("[", -_SPLIT_STEP), ("]", _SPLIT_STEP)):
-            self._keys.add(keys, "", lambda way=way: self.canvas.set_split(self.canvas.split + way))
+        for left, right in (("[", "]"), (",", ".")):
+            self._keys.add(left, "", lambda: self.canvas.move_line(-_SPLIT_STEP))
+            self._keys.add(right, "", lambda: self.canvas.move_line(_SPLIT_STEP))
         self._keys.add("Home", "", lambda: self.go(0))
         self._keys.add("End", "", lambda: self.go(self._board.n_frames))
         self._keys.add("Q", "", self.close)

@@ -1,4 +1,4 @@
-"""The windows beside the window: shortcuts, models with their licences, about, details."""
+"""The windows beside the window: shortcuts, about, details."""
 
 import platform
 import sys
@@ -6,25 +6,19 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from app.qt import (
-    QAbstractItemView,
     QApplication,
     QDialog,
     QDialogButtonBox,
     QGridLayout,
-    QHeaderView,
     QLabel,
     QPlainTextEdit,
     QPushButton,
     Qt,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
-from engine.errors import AssetError
-from engine.io.assets import load_manifest
 
-__all__ = ["AboutDialog", "DetailsDialog", "ModelsDialog", "ShortcutSheet", "versions"]
+__all__ = ["AboutDialog", "DetailsDialog", "Dialog", "ShortcutSheet", "versions"]
 
 _SHOWN_PACKAGES = (
     "PyQt6",
@@ -35,10 +29,11 @@ _SHOWN_PACKAGES = (
     "numpy",
     "av",
 )
-_STATES = {"ok": "as recorded", "missing": "missing", "changed": "changed: take a fresh copy"}
 
 
-class _Dialog(QDialog):
+class Dialog(QDialog):
+    """A title, a body from top to bottom, and buttons below it."""
+
     def __init__(self, parent: QWidget, title: str) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
@@ -55,7 +50,7 @@ class _Dialog(QDialog):
         self.body.addWidget(buttons)
 
 
-class ShortcutSheet(_Dialog):
+class ShortcutSheet(Dialog):
     """Every key and what it does, in two columns."""
 
     def __init__(self, parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> None:
@@ -75,47 +70,6 @@ class ShortcutSheet(_Dialog):
         self.add_close()
 
 
-class ModelsDialog(_Dialog):
-    """The files that come with the program: state, size, licence, what they were made from."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent, "Models and data")
-        self.resize(900, 380)
-        self.table = QTableWidget(0, 5)
-        self.table.setHorizontalHeaderLabels(["File", "Size", "State", "Licence", "Made from"])
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.verticalHeader().hide()
-        self.table.setTabKeyNavigation(False)  # Tab leaves the table, as people with keys need
-        self._fill()
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(4, QHeaderView.ResizeMode.Stretch)
-        self.body.addWidget(self.table)
-        note = QLabel(
-            "Another head model: n2f live --model FILE. Another normal network: --normals FILE. "
-            "`n2f assets import` takes an official FLAME file in. Nothing is ever downloaded."
-        )
-        note.setWordWrap(True)
-        self.body.addWidget(note)
-        self.add_close()
-
-    def _fill(self) -> None:
-        try:
-            assets = load_manifest()
-        except AssetError as error:
-            self.body.addWidget(QLabel(str(error)))
-            return
-        self.table.setRowCount(len(assets))
-        for row, asset in enumerate(assets):
-            size = f"{asset.size / 1e6:.1f} MB"
-            told = (asset.file, size, _STATES[asset.check()], asset.licence, asset.source)
-            for column, text in enumerate(told):
-                item = QTableWidgetItem(text)
-                item.setToolTip(asset.notice or text)
-                self.table.setItem(row, column, item)
-
-
 def versions() -> list[str]:
     """Of the program and of what it stands on, a line each."""
     lines = [f"n2fnet {metadata.version('n2fnet')}", f"Python {platform.python_version()}"]
@@ -128,7 +82,7 @@ def versions() -> list[str]:
     return lines
 
 
-class _TextDialog(_Dialog):
+class _TextDialog(Dialog):
     """Text that can be copied whole."""
 
     def __init__(self, parent: QWidget, title: str, heading: str, text: str) -> None:

@@ -5,20 +5,21 @@ from collections.abc import Callable
 from app.camera_desk import chosen_format
 from app.cli.choices import chosen_method
 from app.live import LiveSettings
-from app.method_menu import Methods
+from app.method_menu import Methods, method_title
 from app.session import LiveSession, Loaded
 from app.source_menu import present_spec
 from app.steadier import Steadier
+from engine.flame.model import HeadModel
 from engine.followers import obstacles
 from engine.head_choice import chosen_head_model
 from engine.io.source import Source
-from engine.methods import LIVE_METHODS
-from engine.normal_choice import choose_normals
+from engine.methods import DEFAULT, LIVE_METHODS
+from engine.normal_choice import NormalChoice, choose_normals
 from engine.pipeline import Reconstructor
 from engine.render.overlay import head_renderer
 from engine.source_factory import open_source
 
-__all__ = ["load_parts"]
+__all__ = ["choose_methods", "lesser_parts", "load_parts"]
 
 
 def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str], None]) -> Loaded:
@@ -31,16 +32,8 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
             desk.send_to(target)
     tell("Loading the networks …")
     session.window.providers.prime()
-    normals = choose_normals(settings.normals)
-    stored, no_normals = session.window.store.present, "" if normals.path else normals.reason
-    names = dict.fromkeys((*LIVE_METHODS, *([settings.method] if settings.method else [])))
-    reasons = obstacles(names, model, settings.n2fnet, no_normals)
-    if settings.method is not None:
-        method = chosen_method(settings.method, model, normals, settings.n2fnet)
-    elif stored.method in reasons and not reasons[stored.method]:
-        method = stored.method
-    else:
-        method = chosen_method(None, model, normals, settings.n2fnet)
+    normals = choose_normals(settings.normals, may_fall_back=True)
+    methods = choose_methods(settings, session.window.store.present.method, model, normals)
 
     def make_fitter() -> Reconstructor:
         provider = session.window.providers.present
@@ -67,8 +60,45 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
         make_fitter,
         open_named,
         no_normals=normals.reason,
-        methods=Methods(
-            method, {name: reasons.get(name, "") for name in dict.fromkeys((*reasons, method))}
-        ),
+        methods=methods,
         make_steadier=make_steadier,
+        told=lesser_parts(settings, methods, normals),
     )
+
+
+def choose_methods(
+    settings: LiveSettings, stored: str, model: HeadModel, normals: NormalChoice
+) -> Methods:
+    """What the window can fit by, and what it begins with.
+
+    Args:
+        stored: the method of the last time; empty, or one that cannot be used: the best that can.
+    Raises: EngineError: if a method that the settings ask for cannot be used.
+    """
+    no_normals = "" if normals.path else normals.reason
+    names = dict.fromkeys((*LIVE_METHODS, *([settings.method] if settings.method else [])))
+    reasons = obstacles(names, model, settings.n2fnet, no_normals)
+    if settings.method is None and stored in reasons and not reasons[stored]:
+        method = stored
+    else:
+        method = chosen_method(settings.method, model, normals, settings.n2fnet)
+    return Methods(
+        method, {name: reasons.get(name, "") for name in dict.fromkeys((*reasons, method))}
+    )
+
+
+def lesser_parts(
+    settings: LiveSettings, methods: Methods, normals: NormalChoice
+) -> tuple[str, ...]:
+    """What a person should know of files that others stand in for: cause and fix, a text each."""
+    told = []
+    if normals.instead and normals.path is not None:
+        told.append(f"Normals by {normals.path.name}, which is slower here: {normals.instead}")
+    problem = methods.obstacles.get(DEFAULT, "")
+    switched_off = settings.normals == "none"  # as was asked for
+    if problem and settings.method is None and not switched_off:
+        titles = method_title(methods.chosen), method_title(DEFAULT)
+        told.append(
+            f"Heads are fitted by “{titles[0]}”, as “{titles[1]}” cannot be used: {problem}"
+        )
+    return tuple(told)

@@ -1,13 +1,16 @@
 """The main window: picture, toolbar, status line, banner. It shows views and sends requests."""
 
+from collections.abc import Sequence
+
 from app.banner import Banner
 from app.camera_desk import CameraDesk
 from app.canvas import MakeRenderer
 from app.commands import Commands
-from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
+from app.dialogs import AboutDialog, DetailsDialog, ShortcutSheet
 from app.film_bar import FilmBar
 from app.hud import Hud
 from app.method_menu import MethodButton, Methods
+from app.models_dialog import ModelsDialog
 from app.options import Options
 from app.overlay_widget import OverlayWidget
 from app.persons import Persons
@@ -33,7 +36,7 @@ from app.telling import gives_text, state_text
 from app.told import Told
 from app.view import State, View
 from app.view_banner import ViewBanner
-from app.window_bar import BarActs, WindowBar
+from app.window_bar import BarActs, EndBar, WindowBar
 from app.window_keys import WindowKeys
 from app.window_menu import MenuButton
 from app.window_picture import window_picture
@@ -96,6 +99,8 @@ class MainWindow(QMainWindow):
         self._add_bar(no_normals)
         self._status = StatusLine(self.statusBar())
         self.progress = self._status.progress
+        if self.store.told:
+            self.warn(["\n".join(self.store.told)])
         self._calm = Calm(self, self._show_words)
         if methods is not None:
             self.equip(make_renderer, no_normals, methods)
@@ -153,6 +158,10 @@ class MainWindow(QMainWindow):
             self.stage.set_renderer(make_renderer)
         self.providers.apply()
 
+    def warn(self, texts: Sequence[str]) -> None:
+        """Say in the banner what is not as it should be; texts: cause and fix, each."""
+        self._view_banner.warn(texts)
+
     def open(self, request: Request) -> None:
         """Show another source. A camera is mirrored at first, as people know themselves."""
         self._request = request
@@ -200,6 +209,10 @@ class MainWindow(QMainWindow):
         """As `WindowSettings.keep_person`, of what is shown."""
         self._settings.keep_person(name, self._view)
 
+    def forget_person(self, name: str) -> None:
+        """As `WindowSettings.forget_person`."""
+        self._settings.forget_person(name)
+
     def show_shortcuts(self) -> None:
         """All keys."""
         ShortcutSheet(self, self._keys.meanings).open()
@@ -214,7 +227,6 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.banner.place()
         self.hud.place()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -313,20 +325,22 @@ class MainWindow(QMainWindow):
             self, self._keys, self.canvas.opacity, acts, self.source_button, no_normals
         )
         self.addToolBar(bar)
+        self._end_bar = EndBar(self)
+        self.addToolBar(self._end_bar)
         self.view_button = bar.view_button
         self.mode_actions, self.pause_action = bar.mode_actions, bar.pause_action
         self.avatar_action, self.mirror_action = bar.avatar_action, bar.mirror_action
         self.steady_action, self.hud_action = bar.steady_action, bar.hud_action
         self._add_recording()
         self.menu_button = MenuButton(self, self, self.store, self.persons, self.providers)
-        bar.add_button(self.menu_button)
+        self._end_bar.add_button(self.menu_button)
         add_keys(self._keys, self)
 
     def _add_recording(self) -> None:
         if self._recording is None:
             return
         self.record_button = recording_button(self, self._recording, self.canvas, self._tell)
-        self._bar.add_button(self.record_button)
+        self._end_bar.add_button(self.record_button)
         for key, meaning, act in self.record_button.shortcuts:
             self._keys.add(key, meaning, act)
 

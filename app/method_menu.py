@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from app.elided_label import name_button
 from app.menu_heading import add_heading
 from app.qt import QAction, QActionGroup, QMenu, Qt, QToolButton, QWidget
 from engine.methods import DEFAULT
@@ -21,6 +22,8 @@ _TITLES = {
 
 _NEXT_BEST = ("landmarks-refined", "landmarks")
 """As `engine.followers.default_method` says."""
+_TIP = "How the head is fitted (F: the next way; B: another one against it)"
+_TITLE_PX = 190
 
 
 def method_title(name: str) -> str:
@@ -59,7 +62,6 @@ class MethodButton(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.setToolTip("How the head is fitted (F: the next way; B: another one against it)")
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self.actions_by_name = self._add_methods(methods, self._choose)
@@ -132,4 +134,4 @@ class MethodButton(QToolButton):
         self.actions_by_name[self.chosen].setChecked(True)
         self.rivals_by_name[self.against].setChecked(True)
         against = f" / {method_title(self.against)}" if self.against else ""
-        self.setText(method_title(self.chosen) + against)
+        name_button(self, method_title(self.chosen) + against, _TITLE_PX, _TIP)

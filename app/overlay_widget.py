@@ -121,16 +121,24 @@ class OverlayWidget(Canvas):
         self.set_avatar(self._in_avatar)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if self._in_avatar:
-            self._set_orbit(Orbit())
+        self.reset_avatar()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if self._in_avatar:
-            self._set_orbit(self._avatar.orbit.zoomed(event.angleDelta().y() / 120))
+        self.zoom_avatar(event.angleDelta().y() / 120)
 
     def turn_avatar(self, across_px: float, down_px: float) -> None:
         """As if the mouse had dragged so far: for people who use keys."""
         self._set_orbit(self._avatar.orbit.dragged(across_px, down_px))
+
+    def zoom_avatar(self, steps: float) -> None:
+        """As if the wheel had turned by so many notches; nothing while the photo is shown."""
+        if self._in_avatar:
+            self._set_orbit(self._avatar.orbit.zoomed(steps))
+
+    def reset_avatar(self) -> None:
+        """Where the avatar's camera stood at first; nothing while the photo is shown."""
+        if self._in_avatar:
+            self._set_orbit(Orbit())
 
     def _set_orbit(self, orbit: Orbit) -> None:
         self._avatar.orbit = orbit

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import AssetError
-from engine.files import replacing
+from engine.files import delete, replacing
 from engine.types import F32, FlameParams
 
 __all__ = ["Persons"]
@@ -33,6 +33,11 @@ class Persons:
         if self._folder is not None:
             with replacing(self._folder / f"{name}.npz") as temporary:
                 np.savez(temporary, shape=params.shape, model_id=np.array(params.model_id))
+
+    def forget(self, name: str) -> None:
+        """Delete a person's shape. Raises: OutputError: if that cannot be."""
+        if self._folder is not None:
+            delete(self._folder / f"{name}.npz")
 
     def shape_of(self, name: str, model_id: str) -> F32 | None:
         """(n_shape,) of a person; None where nothing is kept, or it belongs to another head model.

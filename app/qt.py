@@ -3,6 +3,7 @@
 import os
 
 from PyQt6.QtCore import (
+    QEvent,
     QObject,
     QPoint,
     QPointF,
@@ -84,6 +85,7 @@ __all__ = [
     "QDialogButtonBox",
     "QDragEnterEvent",
     "QDropEvent",
+    "QEvent",
     "QFileDialog",
     "QFrame",
     "QGridLayout",

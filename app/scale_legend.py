@@ -1,11 +1,15 @@
-"""What the colours of an error map mean: a bar from 0 to some millimetres."""
+"""What the colours of an error map mean: a bar from 0 to some millimetres or degrees."""
 
 import numpy as np
 
 from app.qt import QColor, QImage, QPainter, QPaintEvent, QRectF, QSize, Qt, QWidget
 from engine.render.colour_scale import scale_bar
 
-__all__ = ["ScaleLegend"]
+__all__ = ["LEGEND_BACK", "LEGEND_TEXT", "ScaleLegend"]
+
+LEGEND_BACK = (24, 26, 30, 225)
+LEGEND_TEXT = "#d5d8dd"
+"""Colours of legends, which lie on pictures."""
 
 _SIZE = QSize(250, 46)
 _MARGIN_PX = 10
@@ -15,10 +19,13 @@ _BAR_PX = 10
 class ScaleLegend(QWidget):
     """Sits over a picture; let its parent move it."""
 
-    def __init__(self, top_mm: float, parent: QWidget) -> None:
-        """top_mm: where the colours end."""
+    def __init__(self, top: float, parent: QWidget, *, unit: str = " mm") -> None:
+        """Args:
+        top: where the colours end.
+        unit: is written behind it.
+        """
         super().__init__(parent)
-        self._top_mm = top_mm
+        self._top, self.unit = top, unit
         self.setFixedSize(_SIZE)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
@@ -26,18 +33,18 @@ class ScaleLegend(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(24, 26, 30, 225))
+        painter.setBrush(QColor(*LEGEND_BACK))
         painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
         width = self.width() - 2 * _MARGIN_PX
         bar = np.ascontiguousarray(scale_bar(width, _BAR_PX))
         image = QImage(bar.data, width, _BAR_PX, 3 * width, QImage.Format.Format_RGB888)
         painter.drawImage(_MARGIN_PX, _MARGIN_PX, image)
-        painter.setPen(QColor("#d5d8dd"))
+        painter.setPen(QColor(LEGEND_TEXT))
         below = QRectF(_MARGIN_PX, _MARGIN_PX + _BAR_PX, width, self.height() - 2 * _BAR_PX - 4)
         for flag, text in (
             (Qt.AlignmentFlag.AlignLeft, "0"),
-            (Qt.AlignmentFlag.AlignHCenter, f"{self._top_mm / 2:g}"),
-            (Qt.AlignmentFlag.AlignRight, f"≥ {self._top_mm:g} mm"),
+            (Qt.AlignmentFlag.AlignHCenter, f"{self._top / 2:g}"),
+            (Qt.AlignmentFlag.AlignRight, f"≥ {self._top:g}{self.unit}"),
         ):
             painter.drawText(below, flag | Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()

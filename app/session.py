@@ -73,6 +73,7 @@ class Loaded:
     no_normals: str = ""  # why there is no normal network; empty where there is one
     methods: Methods | None = None  # to choose from; None: no choice
     make_steadier: "Callable[[], Steadier] | None" = None
+    told: tuple[str, ...] = ()  # what others stand in for: cause and fix, a text each
 
 
 class LiveSession(QObject):
@@ -218,6 +219,7 @@ class LiveSession(QObject):
             return
         if loaded.methods is not None:
             self.window.equip(loaded.make_renderer, loaded.no_normals, loaded.methods)
+        self.window.warn(loaded.told)
         self._begin(loaded)
 
     def _begin(self, loaded: Loaded) -> None:

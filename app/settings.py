@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import OutputError
-from engine.files import replacing
+from engine.files import delete, replacing
 
 __all__ = ["VERSION", "Settings", "SettingsStore", "settings_from", "user_settings_dir"]
 
@@ -117,8 +117,19 @@ def _migrated(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _set_aside(path: Path) -> str:
+    """Rename a damaged file. Returns: what was done, for people."""
+    kept = path.with_name(f"{path.name}.damaged")
+    try:
+        path.replace(kept)
+    except OSError:
+        return ""  # nor can it be overwritten then
+    return f", and it is kept as {kept.name} beside it, to be mended"
+
+
 class SettingsStore:
-    """The settings file, and profiles beside it. A file that is damaged is told and left alone."""
+    """The settings file, and profiles beside it. A settings file that is damaged is told, and set
+    aside before it would be overwritten."""
 
     def __init__(self, folder: Path | None, *, safe: bool = False) -> None:
         """Args:
@@ -179,6 +190,11 @@ class SettingsStore:
         if (path := self._profile(name)) is not None:
             self._store(path, self.present)
 
+    def delete_profile(self, name: str) -> None:
+        """Raises: OutputError: if it cannot be deleted. ValueError: if the name is no file name."""
+        if (path := self._profile(name)) is not None:
+            delete(path)
+
     def use_profile(self, name: str) -> None:
         """Take a profile's settings; the source stays.
 
@@ -205,7 +221,8 @@ class SettingsStore:
         except FileNotFoundError:
             return Settings()
         except (OSError, ValueError) as error:
-            self.told.append(f"{path} cannot be read ({error}); defaults are used")
+            aside = _set_aside(path) if path == self._file else ""
+            self.told.append(f"{path} cannot be read ({error}); defaults are used{aside}")
             return Settings()
         settings, told = settings_from(stored)
         self.told += told

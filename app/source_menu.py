@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.camera_desk import CameraDesk, camera_named, number_of, uniquely_named
+from app.elided_label import name_button
 from app.menu_heading import add_heading
 from app.qt import QFileDialog, QInputDialog, QMenu, Qt, QToolButton, QWidget
 from app.settings import Settings
@@ -79,6 +80,10 @@ def present_spec(spec: str, settings: Settings) -> str:
     return f"webcam:{camera.index}" if camera is not None else spec
 
 
+_TIP = "Choose a camera or a file (C; O opens a file)"
+_TITLE_PX = 170
+
+
 class SourceButton(QToolButton):
     """Shows the present source; its menu, made anew at each opening, offers the others."""
 
@@ -101,7 +106,7 @@ class SourceButton(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.setToolTip("Choose a camera or a file (C; O opens a file)")
+        self.setToolTip(_TIP)
         self.setText("Source")
         menu = QMenu(self)
         menu.aboutToShow.connect(self.fill)
@@ -110,7 +115,7 @@ class SourceButton(QToolButton):
     def show_request(self, request: Request) -> None:
         """It is what is shown now."""
         self._shown = request
-        self.setText(request.title)
+        name_button(self, request.title, _TITLE_PX, _TIP)
 
     def refresh(self) -> None:
         """Cameras have come or gone: a menu that is open must say so."""

@@ -5,6 +5,7 @@ from app.face_tags import FaceTags, tag_places
 from app.method_menu import method_title
 from app.overlay_widget import OverlayWidget, trust_fade
 from app.qt import QLabel, QPoint, QResizeEvent, QSize, Qt, QWidget
+from app.stage_legend import StageLegend
 from app.view import View
 from app.window_picture import lettered
 from app.wipe_widget import WipeSide, WipeWidget
@@ -45,6 +46,7 @@ class Stage(QWidget):
         self.wipe.shown_meter = canvas.shown_meter
         self.sides = tuple(_SideLabel(self) for _ in range(2))
         self.tags = FaceTags(self)
+        self.legend = StageLegend(self)
         self._view: View | None = None
         self.in_comparison = False
         """Whether two methods are shown."""
@@ -68,6 +70,7 @@ class Stage(QWidget):
             left, right = (self._side(faces) for faces in (view.faces, view.rivals))
             self.wipe.show_pair(view.frame.image, left, right, view.captured_ns)
         self._show_tags(view)
+        self._show_legend()
 
     def show_words(self, view: View) -> None:
         """Write over both sides, so seldom that it can be read."""
@@ -82,6 +85,7 @@ class Stage(QWidget):
         """How heads are drawn."""
         self.canvas.set_mode(mode)
         self.wipe.set_mode(mode)
+        self._show_legend()
 
     def set_opacity(self, opacity: float) -> None:
         """opacity: 0..1 of the heads."""
@@ -98,6 +102,7 @@ class Stage(QWidget):
         self.canvas.set_avatar(on)
         if self._view is not None:
             self.show_view(self._view)
+        self._show_legend()
 
     def comparison_picture(self) -> U8 | None:
         """(H, W, 3) RGB: as `WipeWidget.picture`, with what is written over both sides."""
@@ -124,6 +129,7 @@ class Stage(QWidget):
             if canvas.parentWidget() is self:
                 canvas.setGeometry(self.rect())
         self._place()
+        self.legend.place()
 
     def _side(self, faces: tuple[Reconstruction, ...]) -> WipeSide:
         fades = None
@@ -139,6 +145,10 @@ class Stage(QWidget):
         height, width = view.frame.image.shape[:2]
         place = letterbox((self.width(), self.height()), (width, height))
         self.tags.show_tags(tag_places(view, place, self.canvas.mirrored))
+
+    def _show_legend(self) -> None:
+        faces = self._view.faces if self._view is not None else ()
+        self.legend.show_for(self.canvas.mode, faces, in_avatar=self.canvas.in_avatar)
 
     def _place(self) -> None:
         for label in self.sides:

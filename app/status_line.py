@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from app.elided_label import ElidedLabel
 from app.qt import QLabel, QObject, QProgressBar, QStatusBar, QTimer
 from app.telling import fallback_text, state_text, stats_text
 from app.view import State, View
@@ -15,7 +16,7 @@ class StatusLine:
     """Fills a status bar."""
 
     def __init__(self, bar: QStatusBar) -> None:
-        self._state, self._stats = QLabel(), QLabel()
+        self._state, self._stats = ElidedLabel(), ElidedLabel()
         self.fallback = QLabel()
         self.fallback.setObjectName("fallback")
         self.fallback.hide()

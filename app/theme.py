@@ -69,7 +69,7 @@ QToolButton#source:hover { background: $hover; }
 QToolButton#view, QToolButton#method, QToolButton#menu { padding-right: 22px; }
 QToolButton#record { padding-right: 22px; }
 QToolButton#record[recording="true"] { background: #b3261e; color: white; }
-QToolButton#qt_toolbar_ext_button { background: $hover; }
+QToolButton#qt_toolbar_ext_button { background: $hover; padding: 0; font-weight: bold; }
 QMenu { background: $AlternateBase; border: 1px solid $line; padding: 4px; }
 QMenu::item { padding: 6px 24px; border-radius: 3px; color: $Text; }
 QMenu::item:selected { background: $Highlight; color: $HighlightedText; }

@@ -1,6 +1,6 @@
 """What the banner says of views and of what went wrong beside them, and what its buttons do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.banner import Banner
 from app.source_menu import SourceButton, sample_request
@@ -13,7 +13,8 @@ __all__ = ["ViewBanner"]
 
 
 class ViewBanner:
-    """Shows problems of recording until they were read, else a view's problem or notice."""
+    """Shows problems of recording until they were read, else a view's problem; then what stands in
+    for files that are not as they should be, until that was read, else a view's notice."""
 
     def __init__(
         self,
@@ -34,6 +35,12 @@ class ViewBanner:
         self._view: View | None = None
         self._notice: str | None = None
         self._unread: list[Told] = []
+        self._warnings: list[str] = []
+
+    def warn(self, texts: Sequence[str]) -> None:
+        """Say each, one after the other, until a person closes it; cause and fix."""
+        self._warnings += texts
+        self._show()
 
     def reset(self, request: Request) -> None:
         """Another source."""
@@ -55,13 +62,13 @@ class ViewBanner:
         view = self._view
         if self._unread:
             self._show_told(self._unread[0])
-        elif view is None:
-            self._banner.hide()
-        elif view.state is State.FAILED:
+        elif view is not None and view.state is State.FAILED:
             self._show_problem(view.problem or "The source failed.")
-        elif view.state is State.WAITING:
+        elif view is not None and view.state is State.WAITING:
             text = view.problem or "The source is silent."
             self._banner.show_waiting(text, "Choose another…", self._source.showMenu)
+        elif self._warnings:
+            self._banner.show_warning(self._warnings[0], "Close", self._put_away)
         elif self._notice:
             self._banner.show_notice(self._notice)
         else:
@@ -82,6 +89,10 @@ class ViewBanner:
 
     def _has_read(self, problem: Told) -> None:
         self._unread = [told for told in self._unread if told != problem]
+        self._show()
+
+    def _put_away(self) -> None:
+        self._warnings.pop(0)
         self._show()
 
     def _show_problem(self, problem: str) -> None:

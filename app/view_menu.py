@@ -63,4 +63,4 @@ class ViewButton(QToolButton):
     def _show(self) -> None:
         for action in self._actions:
             if action.isChecked():
-                self.setText(action.text())
+                self.setText(action.text().removesuffix(" frame"))

@@ -1,17 +1,30 @@
-"""The tool bar of the window: its buttons, and the actions that are behind them."""
+"""The tool bars of the window: their buttons, and the actions that are behind them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.method_menu import MethodButton
-from app.qt import QAction, QActionGroup, QLabel, QMainWindow, QSlider, Qt, QToolBar, QToolButton
+from app.qt import (
+    QAction,
+    QActionGroup,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QSize,
+    QSizePolicy,
+    QSlider,
+    Qt,
+    QToolBar,
+    QToolButton,
+    QWidget,
+)
 from app.source_menu import SourceButton
 from app.view_menu import MODES, PREDICTIONS, ViewButton
 from app.window_keys import WindowKeys
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import RenderMode
 
-__all__ = ["BarActs", "WindowBar"]
+__all__ = ["BarActs", "EndBar", "WindowBar"]
 
 _OPACITY_STEP = 10  # percent
 
@@ -27,6 +40,33 @@ class BarActs:
     set_paused: Callable[[bool], None]
     set_steady: Callable[[bool], None]
     set_numbers: Callable[[bool], None]
+
+
+class EndBar(QToolBar):
+    """What is always to be seen: where the window is narrow, the bar before it gives way."""
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        _fix(self)
+
+    def add_button(self, button: QToolButton) -> None:
+        """At the end, where keys do not stop at it."""
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.addWidget(button)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
+def _fix(bar: QToolBar) -> None:
+    """Where it is, and with an arrow that can be seen for what has no room."""
+    bar.setMovable(False)
+    bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+    arrow = bar.findChild(QToolButton, "qt_toolbar_ext_button")
+    if arrow is not None:  # Qt's own icon is black, and is squeezed to nothing by our padding
+        arrow.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        arrow.setText("»")
+        arrow.setToolTip("More buttons")
 
 
 class WindowBar(QToolBar):
@@ -47,8 +87,7 @@ class WindowBar(QToolBar):
         """
         super().__init__(window)
         self._window, self._keys = window, keys
-        self.setMovable(False)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        _fix(self)
         self.addWidget(source_button)
         self.addSeparator()
         self.mode_actions: dict[RenderMode | PredictionMode, QAction] = {}
@@ -63,11 +102,6 @@ class WindowBar(QToolBar):
         self.hud_action = keys.toggle("Numbers", "H", acts.set_numbers, "Times, age, drops, memory")
         self.addActions([self.avatar_action, self.mirror_action, self.pause_action])
         self.addActions([self.steady_action, self.hud_action])
-
-    def add_button(self, button: QToolButton) -> None:
-        """At the end, where keys do not stop at it."""
-        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.addWidget(button)
 
     def add_method(self, button: MethodButton) -> None:
         """Before the views."""
@@ -97,8 +131,12 @@ class WindowBar(QToolBar):
         self._before_modes = self.addWidget(self.view_button)
 
     def _add_opacity(self, opacity: float, set_opacity: Callable[[int], None]) -> QSlider:
-        self.addWidget(QLabel(" Opacity "))
-        slider = QSlider(Qt.Orientation.Horizontal)
+        both, slider = QWidget(), QSlider(Qt.Orientation.Horizontal)
+        row = QHBoxLayout(both)  # which has room, or has not, as a whole
+        row.setContentsMargins(4, 0, 4, 0)
+        both.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        row.addWidget(QLabel("Opacity"))
+        row.addWidget(slider)
         slider.setRange(0, 100)
         slider.setFixedWidth(70)
         slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -106,7 +144,7 @@ class WindowBar(QToolBar):
         slider.setToolTip("Opacity of the head ([ less, ] more)")
         slider.setValue(round(100 * opacity))
         slider.valueChanged.connect(set_opacity)
-        self.addWidget(slider)
+        self.addWidget(both)
         for key, meaning, step in (("[", "Less", -1), ("]", "More", 1)):
             self._keys.add(
                 key,

@@ -12,8 +12,13 @@ class WindowKeys:
 
     def __init__(self, window: QMainWindow) -> None:
         self._window = window
-        self.meanings: list[tuple[str, str]] = []
-        """Key and meaning of each, in the order of the sheet."""
+        self._keys: list[tuple[str, str]] = []
+        self._gestures: list[tuple[str, str]] = []
+
+    @property
+    def meanings(self) -> list[tuple[str, str]]:
+        """Key or gesture and meaning of each, in the order of the sheet: the mouse at the end."""
+        return self._keys + self._gestures
 
     def toggle(
         self, title: str, key: str, act: Callable[[bool], object], more: str = ""
@@ -28,8 +33,12 @@ class WindowKeys:
         action.setShortcut(QKeySequence(key))
         action.setToolTip(f"{more or title} ({key})")
         action.toggled.connect(act)
-        self.meanings.append((key, f"{title}: {more.lower()}" if more else title))
+        self._keys.append((key, f"{title}: {more.lower()}" if more else title))
         return action
+
+    def tell(self, gesture: str, meaning: str) -> None:
+        """A line of the sheet about what the mouse does."""
+        self._gestures.append((gesture, meaning))
 
     def add(self, key: str, meaning: str, act: Callable[[], object]) -> None:
         """A key without a button; one without a meaning is left out of the sheet."""
@@ -38,4 +47,4 @@ class WindowKeys:
         action.triggered.connect(lambda: act())
         self._window.addAction(action)
         if meaning:
-            self.meanings.append((key, meaning))
+            self._keys.append((key, meaning))

@@ -1,6 +1,6 @@
 """The menu of everything that needs no button of its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from app.persons import Persons
@@ -39,6 +39,7 @@ class MenuCommands(Protocol):
     def reset_settings(self) -> None: ...
     def use_profile(self, name: str) -> None: ...
     def keep_person(self, name: str) -> None: ...
+    def forget_person(self, name: str) -> None: ...
     def show_shortcuts(self) -> None: ...
     def show_models(self) -> None: ...
     def show_about(self) -> None: ...
@@ -135,13 +136,45 @@ class MenuButton(QToolButton):
         self._choice(menu, "person", people, now)
         menu.addSeparator()
         menu.addAction("Keep this person's shape as…", self._ask_person)
+        self._add_deletion(
+            menu.addMenu("Forget a person"),
+            self._persons.names(),
+            "The shape of {} is deleted, and will have to be learned anew.",
+            self._commands.forget_person,
+        )
 
     def _add_profiles(self, menu: QMenu) -> None:
         for name in self._store.profiles():
             menu.addAction(f"Use “{name}”", lambda name=name: self._commands.use_profile(name))
         menu.addAction("Keep as a profile…", self._ask_profile)
+        self._add_deletion(
+            menu.addMenu("Delete a profile"),
+            self._store.profiles(),
+            "The profile {} is deleted.",
+            self._store.delete_profile,
+        )
         menu.addSeparator()
         menu.addAction("Reset everything", self._commands.reset_settings)
+
+    def _add_deletion(
+        self, menu: QMenu, names: Sequence[str], told: str, act: Callable[[str], None]
+    ) -> None:
+        """Offer names to delete; told: what then happens, with {} for the name."""
+        menu.setEnabled(bool(names))
+        title = menu.title()
+        for name in names:
+            text = told.format(f"“{name}”")
+            menu.addAction(name, lambda n=name, t=text: self._delete(title, n, t, act))
+
+    def _delete(self, title: str, name: str, told: str, act: Callable[[str], None]) -> None:
+        buttons = QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.Cancel
+        question = f"{told}\nGo on?"
+        if QMessageBox.question(self, title, question, buttons) != QMessageBox.StandardButton.Yes:
+            return
+        try:
+            act(name)
+        except (EngineError, ValueError) as error:
+            QMessageBox.warning(self, title, str(error))
 
     def _ask_person(self) -> None:
         self._ask("Keep this person's shape", "Name of the person:", self._commands.keep_person)

@@ -80,6 +80,12 @@ class WindowSettings(QObject):
         self.persons.keep(name, view.faces[0].params)
         self.change(person=name)
 
+    def forget_person(self, name: str) -> None:
+        """Delete the shape that was kept. Raises: OutputError: if that cannot be."""
+        self.persons.forget(name)
+        if self.store.present.person == name:
+            self.change(person="")
+
     def apply(self) -> None:
         """Do what the settings in force say."""
         s = self.store.present

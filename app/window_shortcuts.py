@@ -1,4 +1,4 @@
-"""The keys of the window that have no button which says them."""
+"""The keys of the window that have no button which says them, and what the mouse does."""
 
 from typing import Protocol
 
@@ -6,6 +6,7 @@ from app.film_bar import FilmBar
 from app.overlay_widget import OverlayWidget
 from app.settings import SettingsStore
 from app.source_menu import SourceButton
+from app.stage import Stage
 from app.view_menu import ViewButton
 from app.window_keys import WindowKeys
 from app.window_menu import MenuButton
@@ -14,12 +15,22 @@ __all__ = ["add_keys"]
 
 _SCRUB_KEY_SHARE = 0.05
 _TURN_KEY_PX = 24
+_LINE_KEY_SHARE = 0.05
+
+
+_GESTURES = (
+    ("Drag", "Walk around the avatar; move the line"),
+    ("Wheel", "Nearer to the avatar, or farther"),
+    ("Double click", "The avatar as at first"),
+    ("Drop a file", "Open it"),
+)
 
 
 class _Window(Protocol):
     """What keys act on."""
 
     canvas: OverlayWidget
+    stage: Stage
     scrub: FilmBar
     source_button: SourceButton
     view_button: ViewButton
@@ -45,6 +56,11 @@ def add_keys(keys: WindowKeys, window: _Window) -> None:
         else:
             window.scrub.go(_SCRUB_KEY_SHARE * across)
 
+    def line(way: int) -> None:
+        """The same as dragging the line between two methods."""
+        if window.stage.in_comparison:
+            window.stage.wipe.move_line(_LINE_KEY_SHARE * way)
+
     for key, meaning, act in (
         ("C", "Choose a source", window.source_button.showMenu),
         ("O", "Open a file", window.source_button.open_file),
@@ -55,8 +71,15 @@ def add_keys(keys: WindowKeys, window: _Window) -> None:
         ("Right", "On in the film; turn the avatar", lambda: arrow(1, 0)),
         ("Up", "Look at the avatar from below", lambda: arrow(0, -1)),
         ("Down", "Look at the avatar from above", lambda: arrow(0, 1)),
+        ("+", "Nearer to the avatar", lambda: window.canvas.zoom_avatar(1)),
+        ("-", "Farther from the avatar", lambda: window.canvas.zoom_avatar(-1)),
+        ("Home", "The avatar as at first", window.canvas.reset_avatar),
+        (",", "Line between two methods to the left", lambda: line(-1)),
+        (".", "Line between two methods to the right", lambda: line(1)),
         ("?", "This sheet", window.show_shortcuts),
         ("Q", "Quit; Esc too", window.close),
         ("Esc", "", window.close),
     ):
         keys.add(key, meaning, act)
+    for gesture, meaning in _GESTURES:
+        keys.tell(gesture, meaning)

@@ -83,6 +83,11 @@ class WipeWidget(Canvas):
             self.split_changed.emit(split)
             self.update()
 
+    def move_line(self, by: float) -> None:
+        """By a share of the picture's width, -1..1; beside each other there is none to move."""
+        if not self.beside:
+            self.set_split(self.split + by)
+
     def picture(self) -> U8 | None:
         """(H, W, 3) RGB: both sides as large as the source; None: nothing is shown.
 

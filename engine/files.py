@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and deleting them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -6,7 +6,17 @@ from pathlib import Path
 
 from engine.errors import OutputError
 
-__all__ = ["replacing"]
+__all__ = ["delete", "replacing"]
+
+
+def delete(path: Path) -> None:
+    """Delete a file, if it is there. Raises: OutputError: if that cannot be."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be deleted: {error.strerror or error}; delete it by hand"
+        ) from error
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class NormalChoice:
 
     path: Path | None
     reason: str = ""  # why there is none
+    instead: str = ""  # why it takes the place of the shipped one that is meant for this machine
 
     @property
     def identity(self) -> str:
@@ -56,26 +57,44 @@ class NormalChoice:
         return estimator
 
 
-def choose_normals(asked: str | None) -> NormalChoice:
-    """Args: asked: a path, "none", or None for the shipped network, if there is one.
-
+def choose_normals(asked: str | None, *, may_fall_back: bool = False) -> NormalChoice:
+    """Args:
+        asked: a path, "none", or None for the shipped network, if there is one.
+        may_fall_back: where a shipped file is missing or changed, take the next one, or none, and
+            say so in `instead` or `reason`. A file that is named has nothing in its place.
     Raises: AssetError: if a file that is named or listed is missing or changed.
     """
     if asked == "none":
         return NormalChoice(None, "switched off with --normals none")
     if asked is None:
-        shipped = {asset.file for asset in load_manifest()}
-        if WEIGHTS_INT8 in shipped and _is_quicker_in_bytes():
-            return NormalChoice(asset_path(WEIGHTS_INT8))
-        if WEIGHTS in shipped:
-            return NormalChoice(asset_path(WEIGHTS))
-        return NormalChoice(None, "none is shipped; choose one with --normals FILE")
+        return _shipped(may_fall_back=may_fall_back)
     path = Path(asked)
     with probing(path, "check --normals", AssetError):
         missing = not path.is_file()
     if missing:
         raise AssetError(f"normal network {path} does not exist; check --normals")
     return NormalChoice(path)
+
+
+def _shipped(*, may_fall_back: bool) -> NormalChoice:
+    """The first of the shipped networks that is whole."""
+    shipped = {asset.file for asset in load_manifest()}
+    wanted = [name for name in (WEIGHTS_INT8, WEIGHTS) if name in shipped]
+    if not _is_quicker_in_bytes():
+        wanted = [name for name in wanted if name == WEIGHTS]
+    problem = ""
+    for name in wanted:
+        try:
+            chosen = NormalChoice(asset_path(name), instead=problem)
+        except AssetError as error:
+            if not may_fall_back:
+                raise
+            problem = problem or str(error)
+            continue
+        if problem:
+            logger.warning("%s instead of %s: %s", name, wanted[0], problem)
+        return chosen
+    return NormalChoice(None, problem or "none is shipped; choose one with --normals FILE")
 
 
 def _is_quicker_in_bytes() -> bool:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.dialogs import AboutDialog, ModelsDialog, ShortcutSheet
+from app.dialogs import AboutDialog, ShortcutSheet
 from app.live import LiveSettings
 from app.loading import load_parts
+from app.models_dialog import ModelsDialog
 from app.provider_desk import ProviderDesk
 from app.qt import QDialog, QImage, QTimer, QWidget
 from app.recording import RecordingDesk
@@ -164,7 +165,10 @@ class Tour:
 
     def _opened(self, show: Callable[[], None], kind: type[QDialog]) -> QWidget:
         show()
-        return self.session.window.findChildren(kind)[0]
+        opened = self.session.window.findChildren(kind)[0]
+        if isinstance(opened, ModelsDialog):
+            self._is_ready = lambda: opened.is_complete
+        return opened
 
     def _menu(self) -> QWidget:
         menu = self.session.window.menu_button.menu()

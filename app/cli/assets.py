@@ -79,11 +79,7 @@ def verify(as_json: _Json = False) -> None:
             typer.echo(f"{state:8}{asset.file}")
     bad = [asset for asset, state in states if state != "ok"]
     for asset in bad:
-        typer.echo(
-            f"{asset.path} is not as recorded; take it from a fresh copy of the project, or make "
-            f"it again with: {asset.command}",
-            err=True,
-        )
+        typer.echo(f"{asset.path} is not as recorded; {asset.remedy}", err=True)
     if bad:
         raise typer.Exit(1)
 

@@ -51,7 +51,7 @@ def _run_headless(out: Path, normals: str | None) -> None:
     from engine.video_fit import fit_video
 
     check_output_folder(out, [])
-    model, network = chosen_head_model(None), choose_normals(normals)
+    model, network = chosen_head_model(None), choose_normals(normals, may_fall_back=True)
     method = chosen_method(None, model, network, None)
     source = open_source(first_source_spec(), model)
     typer.echo(f"fitting {source.name} ...", err=True)

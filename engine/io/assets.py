@@ -39,6 +39,11 @@ class Asset:
         """Where the file is, or should be."""
         return self.folder / self.file
 
+    @property
+    def remedy(self) -> str:
+        """What to do where the file is not as it should be."""
+        return f"take it from a fresh copy of the project, or make it again ({self.command})"
+
     def check(self) -> AssetState:
         """Compare the file with its record: size first, then hash."""
         try:
@@ -109,10 +114,7 @@ def asset_path(name: str, folder: Path | None = None) -> Path:
     if (state := asset.check()) == "ok":
         return asset.path
     what = "is missing" if state == "missing" else "is not the file that the manifest records"
-    raise AssetError(
-        f"{asset.path} {what} (sha256 {asset.sha256[:12]}...); take it from a fresh copy of the "
-        f"project, or make it again with: {asset.command}"
-    )
+    raise AssetError(f"{asset.path} {what} (sha256 {asset.sha256[:12]}...); {asset.remedy}")
 
 
 def sha256_of(path: Path) -> str:

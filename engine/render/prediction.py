@@ -1,7 +1,8 @@
 """What a network sees of faces, drawn over the photo where it saw it. No GL: maps are small."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Final
 
 import cv2
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from engine.types import F32, F64, U8, NormalMap
 
 __all__ = [
+    "MASK_RGB",
+    "PARSING_RGB",
     "WORST_ANGLE_DEG",
     "PredictionMode",
     "coloured_angles",
@@ -18,12 +21,19 @@ __all__ = [
     "paint_predictions",
 ]
 
-_PARSING_RGB = np.array(
-    [(0, 0, 0), (236, 178, 140), (74, 144, 226), (208, 60, 80), (122, 82, 48), (240, 214, 90),
-     (120, 196, 120), (150, 120, 200)], np.uint8
-)  # fmt: skip
-"""By class: background, skin, eyes, inside of the mouth, hair, ears, neck, other."""
-_MASK_RGB = (90, 220, 120)
+PARSING_RGB: Final[Mapping[str, tuple[int, int, int]]] = {
+    "background": (0, 0, 0),
+    "skin": (236, 178, 140),
+    "eyes": (74, 144, 226),
+    "mouth_inside": (208, 60, 80),
+    "hair": (122, 82, 48),
+    "ears": (240, 214, 90),
+    "neck": (120, 196, 120),
+    "other": (150, 120, 200),
+}
+"""By class, in the order of the network's indices."""
+_PARSING_RGB = np.array(list(PARSING_RGB.values()), np.uint8)
+MASK_RGB: Final = (90, 220, 120)
 _HALVED_FROM = 3.0
 """Frame pixels for one of a map, from which it is warped at half of the frame's size."""
 
@@ -91,7 +101,7 @@ def _layer(seen: NormalMap, mode: PredictionMode) -> tuple[U8, F32] | None:
         return None  # a map alone does not know it: see engine.render.normal_error
     if mode is PredictionMode.MASK:
         if seen.parsing is None:
-            return np.full((*seen.mask.shape, 3), _MASK_RGB, np.uint8), seen.mask
+            return np.full((*seen.mask.shape, 3), MASK_RGB, np.uint8), seen.mask
         return coloured_parsing(seen.parsing), (seen.parsing > 0).astype(np.float32)
     normals = seen.head if mode is PredictionMode.HEAD_NORMALS else seen.view
     return None if normals is None else (coloured_normals(normals), seen.mask)

@@ -160,6 +160,25 @@ def test_the_line_is_dragged_and_the_age_is_still_measured(qtbot: QtBot, open_se
     assert window.canvas.shown_meter.n_shown > 0
 
 
+def test_keys_move_the_line_as_the_mouse_does(qtbot: QtBot, open_session: Open):
+    session, _ = open_session()
+    window, wipe = session.window, session.window.stage.wipe
+    qtbot.keyClick(window, ",")  # there is no line yet
+    assert wipe.split == 0.5
+    qtbot.keyClick(window, "b")
+    wait_compared(qtbot, session)
+    for _ in range(3):
+        qtbot.keyClick(window, ",")
+    assert wipe.split == pytest.approx(0.35)
+    wait_compared(qtbot, session)
+    assert is_photo(colour_at(session, 0.45))  # it was left of the line, where the head is
+    qtbot.keyClick(window, ".")
+    assert wipe.split == pytest.approx(0.4)
+    session.window.change_settings(beside=True)
+    qtbot.keyClick(window, ".")
+    assert wipe.split == pytest.approx(0.4)
+
+
 def test_side_by_side_shows_both_whole(qtbot: QtBot, open_session: Open):
     session, _ = open_session()
     session.window.change_settings(beside=True)

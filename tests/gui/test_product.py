@@ -11,10 +11,21 @@ from pytestqt.qtbot import QtBot
 
 from app.camera_desk import camera_named
 from app.camera_watch import CameraWatch
-from app.dialogs import AboutDialog, DetailsDialog, ModelsDialog, ShortcutSheet
+from app.dialogs import AboutDialog, DetailsDialog, ShortcutSheet
 from app.method_menu import Methods
+from app.models_dialog import ModelsDialog
+from app.orbit import Orbit
 from app.persons import Persons
-from app.qt import QApplication, QDialog, QMainWindow, QPalette, QPoint, Qt
+from app.qt import (
+    QApplication,
+    QDialog,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QPalette,
+    QPoint,
+    Qt,
+)
 from app.session import LiveSession, Loaded
 from app.settings import Settings, SettingsStore
 from app.source_menu import present_spec, remembered_request
@@ -22,11 +33,14 @@ from app.source_thread import Request
 from app.steadier import Steadier
 from app.view import View
 from engine.errors import AssetError, CaptureError
-from engine.io.assets import load_manifest
+from engine.flame.cache import import_flame
+from engine.io.assets import Asset, load_manifest
 from engine.io.camera import CameraInfo
 from engine.render.prediction import PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import Frame, NormalMap, Reconstruction
+from tests.bumpy_head import bumpy_head
+from tests.flame_files import flame_content, write_flame_pickle
 from tests.gui.windows import (
     WAIT_MS,
     LoopProbe,
@@ -96,6 +110,11 @@ def dialog(qtbot: QtBot, session: LiveSession, kind: type[QDialog]) -> QDialog:
     return session.window.findChildren(kind)[0]
 
 
+def file_states(models: ModelsDialog) -> list[str]:
+    """What the dialog says of each file, in its order."""
+    return [models.table.item(row, 2).text() for row in range(models.table.rowCount())]
+
+
 def test_the_window_is_there_before_anything_is_loaded(qtbot: QtBot, open_session: Open):
     may_load = threading.Event()
 
@@ -160,6 +179,28 @@ def test_the_avatar_stands_alone_on_its_colour_and_turns_with_the_mouse(
         qtbot.keyClick(session.window, Qt.Key.Key_Right)
     wait_painted(qtbot, session)
     assert pixel(session, 0.5, 0.5) == list(GREEN)
+
+
+def test_keys_do_to_the_avatar_what_wheel_and_double_click_do(qtbot: QtBot, open_session: Open):
+    session = open_session(parts(lambda spec: FakeSource(3)))
+    wait_ended(qtbot, session)
+    window, canvas = session.window, session.window.canvas
+    qtbot.keyClick(window, "+")  # the photo has no camera to move
+    qtbot.keyClick(window, "a")
+
+    def away_m() -> float:
+        assert canvas.avatar_stand is not None
+        _, _, t = canvas.avatar_stand(triangle_head(grey_frame(0)), 200, 100)
+        return -float(t[2])
+
+    assert away_m() == pytest.approx(Orbit().distance)
+    qtbot.keyClick(window, "+")
+    qtbot.keyClick(window, "+")
+    assert away_m() == pytest.approx(Orbit().zoomed(2).distance)
+    qtbot.keyClick(window, "-")
+    assert away_m() == pytest.approx(Orbit().zoomed(1).distance)
+    qtbot.keyClick(window, Qt.Key.Key_Home)
+    assert away_m() == pytest.approx(Orbit().distance)
 
 
 def test_the_avatars_picture_is_clear_around_the_head(qtbot: QtBot, open_session: Open):
@@ -256,10 +297,15 @@ def test_the_sheet_lists_every_key_that_works(qtbot: QtBot, open_session: Open):
     assert len(keys) > 20
     missing = [key for key in keys if f"<b>{key}</b>" not in told and key != "Esc"]
     assert missing == []
+    for gesture in ("Drag", "Wheel", "Double click"):
+        assert f"<b>{gesture}</b>" in told
     sheet.close()
 
 
-def test_models_and_about_say_what_is_there(qtbot: QtBot, open_session: Open):
+def test_models_and_about_say_what_is_there(
+    qtbot: QtBot, open_session: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # without imported heads
     session = open_session(parts(lambda spec: FakeSource(2)))
     wait_ended(qtbot, session)
     session.window.show_models()
@@ -267,7 +313,8 @@ def test_models_and_about_say_what_is_there(qtbot: QtBot, open_session: Open):
     table = models.table
     files = [table.item(row, 0).text() for row in range(table.rowCount())]
     assert files == [asset.file for asset in load_manifest()]
-    assert {table.item(row, 2).text() for row in range(table.rowCount())} == {"as recorded"}
+    qtbot.waitUntil(lambda: models.is_complete, timeout=WAIT_MS)
+    assert set(file_states(models)) == {"as recorded"}
     assert all(table.item(row, 3).text() for row in range(table.rowCount()))
     models.close()
     session.window.show_about()
@@ -275,6 +322,50 @@ def test_models_and_about_say_what_is_there(qtbot: QtBot, open_session: Open):
     for part in ("n2fnet", "PyQt6 6.", "networks on fake", "drawn by"):
         assert part in about.text.toPlainText()
     about.close()
+
+
+def test_files_are_checked_while_the_window_goes_on(
+    qtbot: QtBot, open_session: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    may_check = threading.Event()
+
+    def check(asset: Asset) -> str:
+        assert threading.current_thread() is not threading.main_thread()
+        assert may_check.wait(10.0)
+        return "changed" if asset.file == "openhead.npz" else "ok"
+
+    monkeypatch.setattr(Asset, "check", check)
+    session = open_session(parts(lambda spec: FakeSource(2)))
+    wait_ended(qtbot, session)
+    session.window.show_models()
+    models = dialog(qtbot, session, ModelsDialog)
+    assert set(file_states(models)) == {"being checked …"}
+    may_check.set()
+    qtbot.waitUntil(lambda: models.is_complete, timeout=WAIT_MS)
+    found = zip(load_manifest(), file_states(models), strict=True)
+    assert [asset.file for asset, state in found if "fresh" in state] == ["openhead.npz"]
+    models.close()
+
+
+def test_imported_heads_are_listed_below_the_files(
+    qtbot: QtBot, open_session: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    file = write_flame_pickle(tmp_path / "flame2023_Open.pkl", flame_content(bumpy_head(level=3)))
+    import_flame(file, bumpy_head(level=3))
+    session = open_session(parts(lambda spec: FakeSource(2)))
+    wait_ended(qtbot, session)
+    session.window.show_models()
+    models = dialog(qtbot, session, ModelsDialog)
+    n = len(load_manifest())
+    qtbot.waitUntil(lambda: models.is_complete, timeout=WAIT_MS)
+    assert models.table.rowCount() == n + 1
+    row = [models.table.item(n, column).text() for column in range(5)]
+    assert (row[0], row[2], row[4]) == ("FLAME 2023 Open", "imported", "flame2023_Open.pkl")
+    assert "Max Planck" in row[3]
+    assert file_states(models)[:n] == ["as recorded"] * n
+    models.close()
 
 
 def test_details_split_cause_and_fix(qtbot: QtBot, open_session: Open):
@@ -292,6 +383,27 @@ def test_details_split_cause_and_fix(qtbot: QtBot, open_session: Open):
     assert "What to do: close it and start again" in heading
     assert "source: fake" in details.text.toPlainText()
     details.close()
+
+
+def test_what_others_stand_in_for_is_told_until_it_is_put_away(qtbot: QtBot, open_session: Open):
+    told = (
+        "Heads are fitted by “Landmarks”: the network is missing; take a fresh copy",
+        "Normals are slow; buy another machine",
+    )
+    source = FakeSource(100_000, is_live=True)
+    session = open_session(replace(parts(lambda spec: source), told=told))
+    window, banner = session.window, session.window.banner
+    for text in told:
+        qtbot.waitUntil(lambda text=text: banner.text == text, timeout=WAIT_MS)
+        shown = window.canvas.n_painted
+        qtbot.waitUntil(lambda n=shown: window.canvas.n_painted > n, timeout=WAIT_MS)
+        assert banner.text == text  # other views leave it
+        qtbot.mouseClick(banner.details, Qt.MouseButton.LeftButton)
+        details = dialog(qtbot, session, DetailsDialog)
+        details.setParent(None)
+        details.close()
+        qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: banner.text == "", timeout=WAIT_MS)
 
 
 def test_both_looks_set_their_palette_outright(qtbot: QtBot, open_session: Open):
@@ -322,6 +434,23 @@ def test_settings_are_there_in_the_next_window(qtbot: QtBot, open_session: Open,
     assert not window.hud_action.isChecked()
 
 
+def test_damaged_settings_are_told_in_the_window(qtbot: QtBot, open_session: Open, tmp_path: Path):
+    (tmp_path / "settings.json").write_text("[1, 2]")
+    store = SettingsStore(tmp_path)
+    session = open_session(parts(lambda spec: FakeSource(2)), store)
+    wait_ended(qtbot, session)
+    banner = session.window.banner
+    assert "settings.json cannot be read (it holds no table)" in banner.text
+    assert banner.details.isVisible()
+    # It was there before the window had its size, and yet is in the middle.
+    assert abs(banner.geometry().center().x() - session.window.stage.rect().center().x()) <= 1
+    session.window.change_settings(hud=True)
+    store.save()
+    assert (tmp_path / "settings.json.damaged").read_text() == "[1, 2]"
+    qtbot.mouseClick(banner.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: banner.text == "", timeout=WAIT_MS)
+
+
 def test_the_menu_shows_what_is_in_force_and_changes_it(qtbot: QtBot, open_session: Open):
     session = open_session(parts(lambda spec: FakeSource(2)))
     wait_ended(qtbot, session)
@@ -342,6 +471,45 @@ def test_a_person_is_kept_and_used(qtbot: QtBot, open_session: Open, tmp_path: P
     session.window.keep_person("Ada")
     assert persons.names() == ["Ada"]
     assert session.window.store.present.person == "Ada"
+
+
+def test_people_and_profiles_are_deleted_once_that_is_confirmed(
+    qtbot: QtBot, open_session: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    persons, store = Persons(tmp_path / "persons"), SettingsStore(tmp_path)
+    session = open_session(parts(lambda spec: FakeSource(2)), store, persons)
+    wait_ended(qtbot, session)
+    window = session.window
+    window.keep_person("Ada")
+    window.keep_person("Bob")
+    store.save_profile("Stage")
+
+    def choose(menu_title: str, name: str) -> None:
+        window.menu_button.fill()
+        for menu in window.menu_button.findChildren(QMenu):
+            if menu.title() == menu_title:
+                next(action for action in menu.actions() if action.text() == name).trigger()
+                return
+        raise AssertionError(f"no menu {menu_title}")
+
+    asked: list[str] = []
+    answers = [QMessageBox.StandardButton.Cancel] + [QMessageBox.StandardButton.Yes] * 3
+
+    def answer(parent: object, title: str, text: str, *more: object) -> object:
+        asked.append(text)
+        return answers.pop(0)
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    choose("Forget a person", "Ada")
+    assert persons.names() == ["Ada", "Bob"]
+    choose("Forget a person", "Ada")
+    assert persons.names() == ["Bob"]
+    assert store.present.person == "Bob"
+    choose("Forget a person", "Bob")
+    assert (persons.names(), store.present.person) == ([], "")
+    choose("Delete a profile", "Stage")
+    assert store.profiles() == []
+    assert ["Ada" in text for text in asked] == [True, True, False, False]
 
 
 class Film(FakeSource):

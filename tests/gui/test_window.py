@@ -11,14 +11,17 @@ from app.commands import Commands
 from app.main_window import MainWindow
 from app.method_menu import Methods
 from app.qt import Qt
+from app.scale_legend import ScaleLegend
 from app.session import LiveSession
 from app.source_menu import sample_request
 from app.source_thread import Request
+from app.stage_legend import ClassLegend
 from app.view import State, View
+from app.window_picture import window_picture
 from engine.errors import CaptureError
 from engine.io.source import Source
 from engine.render.overlay import DEFAULT_OPACITY
-from engine.render.prediction import PredictionMode
+from engine.render.prediction import PARSING_RGB, PredictionMode
 from engine.render.renderer import MeshRenderer, RenderMode
 from engine.types import Frame, NormalMap, Reconstruction
 from tests.gui.windows import WAIT_MS, activate, close_all, wait_ended, wait_painted
@@ -101,7 +104,7 @@ def test_predicted_maps_are_shown_over_the_photo(qtbot: QtBot, open_session: Ope
     for key, mode in zip("789", list(PredictionMode)[:3], strict=True):
         qtbot.keyClick(window, key)
         assert window.canvas.mode is mode
-        assert window.view_button.text() == window.mode_actions[mode].text()
+        assert window.view_button.text() == window.mode_actions[mode].text().removesuffix(" frame")
         wait_painted(qtbot, session)
         if mode is PredictionMode.HEAD_NORMALS:  # the network gives none
             assert canvas_centre(session).tolist() == [FRAME_GREY] * 3
@@ -112,6 +115,39 @@ def test_predicted_maps_are_shown_over_the_photo(qtbot: QtBot, open_session: Ope
     assert canvas_centre(session)[1] > FRAME_GREY + 40  # the mask is green
     qtbot.keyClick(window, "1")
     assert window.view_button.text() == "Shaded"
+
+
+def test_legends_say_what_the_colours_of_maps_stand_for(qtbot: QtBot, open_session: Open):
+    session = open_session(lambda spec: FakeSource(3), FakeFitter())
+    wait_ended(qtbot, session)
+    window = session.window
+    window.resize(760, 560)
+    assert window.stage.legend.shown is None
+    qtbot.keyClick(window, "9")
+    classes = window.stage.legend.shown
+    assert isinstance(classes, ClassLegend)
+    assert classes.isVisible()
+    assert dict(classes.classes)["skin"] == PARSING_RGB["skin"]
+    assert [rgb for _, rgb in classes.classes] == list(PARSING_RGB.values())[1:]
+    picture = window_picture(classes)
+    for row, (_, rgb) in enumerate(classes.classes):
+        assert picture[10 + 19 * row + 9, 16].tolist() == list(rgb)  # the middle of its square
+    assert window.stage.rect().contains(classes.geometry())
+    qtbot.keyClick(window, "0")
+    scale = window.stage.legend.shown
+    assert isinstance(scale, ScaleLegend)
+    assert scale.isVisible()
+    assert not classes.isVisible()
+    assert scale.unit == "°"
+    row = window_picture(scale)[15].astype(int)
+    assert np.abs(row[10] - (68, 1, 84)).max() <= 2  # violet: no angle; half a pixel
+    assert np.abs(row[-11] - (253, 231, 37)).max() <= 2  # yellow: 40 degrees
+    qtbot.keyClick(window, "a")  # the avatar has no maps
+    assert not scale.isVisible()
+    qtbot.keyClick(window, "a")
+    assert scale.isVisible()
+    qtbot.keyClick(window, "1")
+    assert not scale.isVisible()
 
 
 def test_without_a_network_its_maps_are_grey_and_say_why(qtbot: QtBot):

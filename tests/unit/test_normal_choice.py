@@ -100,3 +100,27 @@ def test_bytes_are_for_processors_that_multiply_them(
     chosen = choose_normals(None).path
     assert chosen is not None
     assert chosen.name == file
+
+
+def test_a_changed_network_has_the_next_one_in_its_place_where_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = save_normal_net(tmp_path / "normals.onnx")
+    record = (
+        f'sha256 = "{sha256_of(net)}"\nsize = {net.stat().st_size}\nlicence = "CC0-1.0"\n'
+        'source = "test"\ncommand = "make"\n'
+    )
+    (tmp_path / "manifest.toml").write_text(
+        f'[[asset]]\nfile = "normals_int8.onnx"\n{record}[[asset]]\nfile = "normals.onnx"\n{record}'
+    )
+    monkeypatch.setenv("N2F_ASSETS", str(tmp_path))
+    monkeypatch.setattr("engine.normal_choice._is_quicker_in_bytes", lambda: True)
+    with pytest.raises(AssetError, match=r"normals_int8\.onnx is missing"):
+        choose_normals(None)
+    second = choose_normals(None, may_fall_back=True)
+    assert (second.path, second.reason) == (net, "")
+    assert "normals_int8.onnx is missing" in second.instead
+    net.unlink()
+    none = choose_normals(None, may_fall_back=True)
+    assert none.path is None
+    assert "normals_int8.onnx is missing" in none.reason

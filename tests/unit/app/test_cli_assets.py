@@ -131,7 +131,7 @@ def test_verify_passes_whole_files_and_names_changed_ones(
     monkeypatch.setenv("N2F_ASSETS", str(broken))
     missing = RUN.invoke(assets_app, ["verify"])
     assert (missing.exit_code, missing.stdout) == (1, "missing openhead.npz\n")
-    assert "make it again with: make the head again" in missing.stderr
+    assert "make it again (make the head again)" in missing.stderr
     (broken / "openhead.npz").write_bytes(b"other")
     changed = RUN.invoke(assets_app, ["verify", "--json"])
     assert changed.exit_code == 1

@@ -47,14 +47,21 @@ def test_true_is_no_number():
     assert settings_from({"turns": True})[0].turns == 0
 
 
-def test_a_damaged_file_is_told_and_not_touched_until_something_changes(tmp_path: Path):
-    path = tmp_path / "settings.json"
+def test_a_damaged_file_is_told_and_set_aside(tmp_path: Path):
+    path, aside = tmp_path / "settings.json", tmp_path / "settings.json.damaged"
     path.write_text("{ no json")
     store = SettingsStore(tmp_path)
     assert store.present == Settings()
-    assert "cannot be read" in store.told[0]
+    (told,) = store.told
+    assert "cannot be read" in told
+    assert "; defaults are used, and it is kept as settings.json.damaged beside it" in told
     store.save()
-    assert path.read_text() == "{ no json"
+    assert not path.exists()
+    store.change(hud=True)
+    store.save()
+    assert aside.read_text() == "{ no json"
+    again = SettingsStore(tmp_path)
+    assert (again.told, again.present.hud) == ([], True)
 
 
 def test_safe_neither_reads_nor_writes(tmp_path: Path):

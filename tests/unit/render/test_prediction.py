@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.render.prediction import PredictionMode, paint_predictions
+from engine.render.prediction import PARSING_RGB, PredictionMode, paint_predictions
 from engine.stages.crop_geometry import FaceSquare, crop_matrix
+from engine.synth.sample import PARSING
 from engine.types import NormalMap
 
 SIZE = 32
@@ -89,3 +90,8 @@ def test_classes_have_colours_and_background_none() -> None:
     assert painted[80, 220].tolist() == [236, 178, 140]
     assert painted[108, 220].tolist() == [122, 82, 48]
     assert painted[125, 220].tolist() == [100] * 3
+
+
+def test_colours_are_of_the_classes_that_the_network_learned() -> None:
+    assert tuple(PARSING_RGB) == PARSING
+    assert len(set(PARSING_RGB.values())) == len(PARSING)
