@@ -16,7 +16,7 @@ from engine.training.n2f_batch import N2FBatch
 from engine.training.vectors import cross
 
 __all__ = [
-    "Degradation", "band_limited", "degraded", "frame_turned", "mask_corrupted",
+    "Degradation", "band_limited", "blurred", "degraded", "frame_turned", "mask_corrupted",
     "noisy", "shrunk_to_mean", "tangent_field", "wrongly_filled",
 ]  # fmt: skip
 
@@ -79,7 +79,7 @@ def band_limited(normals: Tensor, blur_px: tuple[float, float], random: torch.Ge
     """Each map blurred by a Gaussian of its own, then at its former length: networks are smooth."""
     n, _, _, size = normals.shape
     sigma = _uniform((n,), *blur_px, random) * size / _REFERENCE_PX
-    return _with_length_of(_blurred(normals, sigma), normals)
+    return _with_length_of(blurred(normals, sigma), normals)
 
 
 def shrunk_to_mean(normals: Tensor, mean: Tensor, most: float, random: torch.Generator) -> Tensor:
@@ -126,7 +126,7 @@ def mask_corrupted(mask: Tensor, most_px: float, random: torch.Generator) -> Ten
     most = most_px * size / _REFERENCE_PX
     if most <= 0:
         return mask
-    soft = _blurred(mask, torch.full((n,), max(most, 0.3)))
+    soft = blurred(mask, torch.full((n,), max(most, 0.3)))
     wave = _smooth_noise(n, 1, size, size / 12, random)
     # A blurred straight edge has slope 1 / (sqrt(2 pi) sigma): one sigma off is 0.16 or 0.84.
     level = 0.5 + 0.34 * (_uniform((n, 1, 1, 1), -0.8, 0.8, random) + 0.2 * wave).clamp(-1, 1)
@@ -214,7 +214,7 @@ def _bicubic(cells: int, size: int) -> Tensor:
     return column.view(cells, size).T.contiguous()
 
 
-def _blurred(maps: Tensor, sigma: Tensor) -> Tensor:
+def blurred(maps: Tensor, sigma: Tensor) -> Tensor:
     """(B, C, P, P) blurred by Gaussians of standard deviation sigma (B,) px; borders repeat."""
     height, width = maps.shape[-2:]
     reach = max(1, min(int(3 * float(sigma.max()) + 1), height - 1))

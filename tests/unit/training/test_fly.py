@@ -1,5 +1,7 @@
 """Training on samples made meanwhile: none is used twice, and the workers end with it."""
 
+import csv
+import json
 import multiprocessing
 import os
 import signal
@@ -74,9 +76,15 @@ def test_batches_begin_at_the_progress_and_move_it_on():
 
 def test_a_signal_while_waiting_for_samples_saves_and_ends(tmp_path: Path):
     paths = TrainPaths(Fly(workers=1, make_maker=StoppingMaker), tmp_path)
-    assert train_normals(SMALL, paths) == {}
+    assert train_normals(replace(SMALL, log_every=50), paths) == {}
     saved = load_checkpoint(tmp_path / "checkpoint.pt")
     assert (saved["step"], saved["next_index"]) == (1, 4)
+    with (tmp_path / "log.csv").open() as file:
+        (row,) = csv.DictReader(file)  # of the step since the last one that is logged
+    assert row["step"] == "1"
+    assert float(row["loss"]) > 0
+    assert json.loads((tmp_path / "settings.json").read_text())["log_every"] == 50
+    assert (tmp_path / "weights.npz").exists()
 
 
 def test_a_sample_that_fails_ends_the_training(tmp_path: Path):
