@@ -25,7 +25,8 @@ def n2fnet(
         typer.Option(
             metavar="NAME|FILE",
             help="baseline, two-stage, both-frames, with-points (as the shipped one), finetuned, "
-            "noseg, rgb, drawn, or a TOML file. Default: two-stage with --shards or --predicted, else drawn.",
+            "noseg, rgb, drawn, or a TOML file. Default: two-stage with --shards or --predicted, "
+            "else drawn.",
         ),
     ] = None,
     drawn: Annotated[
@@ -36,8 +37,8 @@ def n2fnet(
         int | None,
         typer.Option(
             min=1,
-            help="How many are drawn, 33 kB each, and a fiftieth to validate. Default: 50,000 times "
-            "--scale, at least 2,000.",
+            help="How many are drawn, 33 kB each, and a fiftieth (200 at least) to validate. "
+            "Default: 50,000 times --scale, 2,000 at least.",
         ),
     ] = None,
     shards: Annotated[

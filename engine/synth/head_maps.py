@@ -31,7 +31,15 @@ from engine.synth.sample import MASK_CLASSES
 from engine.synth.settings import Split
 from engine.types import F32, F64, N_MEDIAPIPE, U8, FlameParams
 
-__all__ = ["HeadMapMaker", "averaged", "coded", "map_row_type", "mean_normals", "param_fields", "plain_head"]
+__all__ = [
+    "HeadMapMaker",
+    "averaged",
+    "coded",
+    "map_row_type",
+    "mean_normals",
+    "param_fields",
+    "plain_head",
+]
 
 Rows = npt.NDArray[np.void]
 

@@ -1,7 +1,7 @@
 """How maps of normals err, told apart as `degradation` puts errors together.
 
-The same ruler is laid at what the normal network sees and at degraded maps of the same heads, so that
-what it cannot tell apart (a wide blur is much like a shrinkage) falls on both alike.
+The same ruler is laid at what the normal network sees and at degraded maps of the same heads, so
+that what it cannot tell apart (a wide blur is much like a shrinkage) falls on both alike.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ __all__ = ["MapErrors", "map_errors"]
 _BLURS_PX = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0)  # tried, at 256 px
 _REFERENCE_PX = 256
 _ROUNDS = 3  # of turn and share in turn; both hardly change after two
-_LOCAL_PX = 12.0  # at 256 px; the shortest of `Degradation.field_px`: what is finer is noise
+_SMOOTH_PX = 12.0  # at 256 px; of the Gaussian that tells the smooth error from that of details
+_NOISE_PX = 4.0  # at 256 px; what this takes away is noise
 _GRAZING = 0.3
 _LEAST_PIXELS = 64
 
@@ -33,8 +34,11 @@ class MapErrors:
     frame: Tensor  # turn of the whole map
     view: Tensor  # turn of view normals against head normals
     field: Tensor  # root mean square of the smooth rest
-    noise: Tensor  # of the rest finer than `_LOCAL_PX`
-    grazing: Tensor  # the rest where the surface is seen from the side, times that elsewhere; or nan
+    detail: Tensor  # of what is finer, such as lids and nostrils
+    noise: Tensor  # of the finest, which changes from one pixel to the next
+    grazing: (
+        Tensor  # the rest where the surface is seen from the side, times that elsewhere; or nan
+    )
     confidence: Tensor  # mean inside the mask
     confidence_spread: Tensor  # standard deviation inside the mask
     confidence_grazing: Tensor  # its mean where seen from the side, times that elsewhere; or nan
@@ -61,8 +65,9 @@ def _errors_of_one(seen: N2FBatch, true: N2FBatch, k: int) -> tuple[float, ...]:
     found, mean = _unit(seen.head[k]), true.mean[k]
     blur, share, turn, model = _explained(found, true.head[k], mean, inside)
     rest = cross(model, torch.einsum("ji,jyx->iyx", turn, found), 0)
-    local_px = _LOCAL_PX * inside.shape[-1] / _REFERENCE_PX
-    smooth = _mean_around(rest, inside, local_px)
+    scale = inside.shape[-1] / _REFERENCE_PX
+    smooth = _mean_around(rest, inside, _SMOOTH_PX * scale)
+    coarse = _mean_around(rest, inside, _NOISE_PX * scale)
     side = inside & (true.facing[k, 0] < _GRAZING)
     front = inside & ~side
     size = rest.square().sum(0)
@@ -76,7 +81,8 @@ def _errors_of_one(seen: N2FBatch, true: N2FBatch, k: int) -> tuple[float, ...]:
         _turn_deg(turn),
         _view_deg(seen, true, k, inside),
         _rms_deg(smooth, inside),
-        _rms_deg(rest - smooth, inside),
+        _rms_deg(coarse - smooth, inside),
+        _rms_deg(rest - coarse, inside),
         _ratio(size, side, front) ** 0.5,
         float(confidence[inside].mean()),
         float(confidence[inside].std()),
@@ -96,7 +102,7 @@ def _explained(
     found: Tensor, true: Tensor, mean: Tensor, inside: Tensor
 ) -> tuple[float, float, Tensor, Tensor]:
     """Blur (px at 256), share of the mean and turn (3, 3) that leave the least; the map so made."""
-    best: tuple[float, float, float, Tensor, Tensor] | None = None
+    least, best = torch.inf, (0.0, 0.0, torch.eye(3), true)
     for blur_px in _BLURS_PX:
         sigma = torch.tensor([blur_px * true.shape[-1] / _REFERENCE_PX])
         soft = _unit(blurred(true[None], sigma)[0]) if blur_px else _unit(true)
@@ -108,10 +114,9 @@ def _explained(
             share = float((towards * off).sum() / towards.square().sum().clamp_min(1e-9))
         model = _unit((1 - share) * soft + share * mean)
         left = float((back - model)[:, inside].square().sum())
-        if best is None or left < best[0]:
-            best = left, blur_px, share, turn, model
-    assert best is not None  # noqa: S101  (there are blurs)
-    return best[1:]
+        if left < least:
+            least, best = left, (blur_px, share, turn, model)
+    return best
 
 
 def _turn(source: Tensor, target: Tensor, inside: Tensor) -> Tensor:

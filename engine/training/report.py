@@ -87,7 +87,7 @@ class TrainReport:
         self.last_scores = self._scores = scores
 
     def write_row(self, step: int, lr: float) -> None:
-        """Append the means since the last row; without steps since then there is nothing to tell."""
+        """Append the means since the last row, if there were any steps since."""
         now = time.monotonic()
         if not (n := len(self._losses)):
             return
