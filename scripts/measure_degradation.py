@@ -2,11 +2,11 @@
 
 python scripts/measure_degradation.py DATA [--n 200] [--normals FILE]
 
-DATA has val-*.tar of `n2f synth --split val`, which the network was not trained on; samples of the
-head model count. The settings are those of `engine.training.degradation`. Prints the mean and the 5,
-50 and 95 % over maps of what the network does to the true maps, and of what `degraded` does to the
-same ones at strength 1, without covers: the same ruler for both, `engine.training.map_errors`. Angles
-are in degrees, lengths in pixels at 256 px, shares 0..1.
+DATA has val-*.tar of `n2f synth --split val`, which the network was not trained on; samples of
+the head model count. The settings are those of `engine.training.degradation`. Prints the mean and
+the 5, 50 and 95 % over maps of what the network does to the true maps, and of what `degraded` does
+to the same ones at strength 1, without covers: the same ruler (`engine.training.map_errors`) for
+both. Angles are in degrees, lengths in pixels at 256 px, shares 0..1.
 """
 
 import argparse

@@ -16,8 +16,8 @@ from engine.training.n2f_batch import N2FBatch
 from engine.training.vectors import cross
 
 __all__ = [
-    "Degradation", "band_limited", "blurred", "confidence_of", "degraded", "frame_turned", "mask_corrupted",
-    "noisy", "shrunk_to_mean", "tangent_field", "wrongly_filled",
+    "Degradation", "band_limited", "blurred", "confidence_of", "degraded", "frame_turned",
+    "mask_corrupted", "noisy", "shrunk_to_mean", "tangent_field", "wrongly_filled",
 ]  # fmt: skip
 
 _RADIANS = torch.pi / 180
@@ -100,7 +100,8 @@ def confidence_of(
         mask: (B, 1, P, P) where the network sees a face.
     """
     n, _, size, _ = mask.shape
-    # Half the chord between unit vectors is the sine of half their angle.
+    # The chord between unit vectors: about the angle in radians. The logarithm tells 2 from 4
+    # degrees as well as 10 from 20.
     off = _length(seen / _length(seen).clamp_min(1e-6) - true / _length(true).clamp_min(1e-6))
     off = blurred(torch.log(off + 0.02), torch.full((n,), 0.8 * size / 64))
     weight = mask + 1e-6
@@ -131,7 +132,7 @@ def shrunk_to_mean(
 
 
 def tangent_field(normals: Tensor, how: Degradation, random: torch.Generator) -> Tensor:
-    """Normals turned by random fields: a smooth one, and one of the size of a face's small parts."""
+    """Normals turned by random fields: a smooth one, and one as fine as a face's small parts."""
     n, _, _, size = normals.shape
     field = torch.zeros_like(normals)
     parts = ((how.field_deg, how.field_px), (how.detail_deg, (how.detail_px,)))

@@ -93,7 +93,8 @@ def test_confidence_is_measured_where_it_is(true: N2FBatch, random: torch.Genera
     mask = torch.zeros(N, 1, 64, 64)
     mask[..., :32] = 1
     seen = noisy(true.head, (5.0, 5.0), random)
-    off = torch.rad2deg(torch.arccos((seen * true.head).sum(1, keepdim=True).clamp(-1, 1)))
+    cosine = (functional.normalize(seen, dim=1) * true.head).sum(1, keepdim=True)
+    off = torch.rad2deg(torch.arccos(cosine.clamp(-1, 1)))
     confidence = (0.8 - 0.02 * off) * mask + 0.25 * (1 - mask)
     found = map_errors(replace(true, head=seen, confidence=confidence), replace(true, mask=mask))
     assert float(found.confidence_outside.mean()) == pytest.approx(0.25)
