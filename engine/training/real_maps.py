@@ -64,8 +64,8 @@ def fit_real_maps(
     Raises: AssetError: if none is left, or the folder holds fits of other pictures or something
         else. CaptureError: if a picture is not there any more. OutputError.
     """
-    begin_folder(out, MapInfo("real", model.model_id, plan.map_px, source=source))
-    _begin_list(out, pictures)
+    begin_folder(out, MapInfo("real", model.model_id, plan.map_px))
+    _begin_list(out, pictures, source)
     target, fits = rows_path(out, "train", 0), out / "fits"
     if not target.exists():
         anchor = face_anchor(model)
@@ -81,9 +81,10 @@ def fit_real_maps(
     return len(np.load(target, mmap_mode="r", allow_pickle=False))
 
 
-def _begin_list(out: Path, pictures: Sequence[Path]) -> None:
-    """Note of which pictures the fits are, or see that they are of these."""
-    path, wanted = out / "pictures.json", {"n": len(pictures), "sha256": digest_of(pictures)}
+def _begin_list(out: Path, pictures: Sequence[Path], source: str) -> None:
+    """Note of which pictures, and by which network, the fits are; or see that they are of these."""
+    path = out / "pictures.json"
+    wanted = {"n": len(pictures), "sha256": digest_of(pictures), "normals": source}
     if path.exists() or rows_path(out, "train", 0).exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -92,8 +93,9 @@ def _begin_list(out: Path, pictures: Sequence[Path]) -> None:
         if found != wanted:
             raise AssetError(
                 f"{out} holds fits of other pictures than the {len(pictures)} given now (names and "
-                "sizes are compared); delete that folder to fit these, choose another --out, or "
-                f"take its fits as they are with --real {out} in place of --data"
+                "sizes are compared), or by another normal network; delete that folder to fit "
+                f"these, choose another --out, or take its fits as they are: --real {out} in place "
+                "of --data"
             )
         return
     with replacing(path) as temporary:

@@ -136,6 +136,8 @@ def test_fits_of_other_photos_are_not_taken_for_these(photos: list[Path], tmp_pa
     fit_real_maps(photos, MadeFitter(), HEAD, out, RealPlan())
     with pytest.raises(AssetError, match="fits of other pictures than the 4 given"):
         fit_real_maps(photos[1:], MadeFitter(), HEAD, out, RealPlan())
+    with pytest.raises(AssetError, match="another normal network"):
+        fit_real_maps(photos, MadeFitter(), HEAD, out, RealPlan(), "other")
     save_png(photos[0], random_picture()[:100])  # another picture of the same name
     with pytest.raises(AssetError, match=r"delete that folder .* --real"):
         fit_real_maps(photos, MadeFitter(), HEAD, out, RealPlan())
