@@ -23,6 +23,7 @@ __all__ = [
     "Job",
     "Record",
     "check_output_folder",
+    "media_in",
     "plan_jobs",
     "program_version",
     "read_record",
@@ -126,11 +127,15 @@ def _files_of(given: Path | str) -> list[tuple[Path, Path]]:
             f"this is a live source: use n2f live --source {spec}; n2f fit takes files and folders"
         )
     with probing(path, "check the path and its permissions"):
-        files = _files_in(path) if path.is_dir() else [path]
+        files = media_in(path) if path.is_dir() else [path]
         return [(file, file.resolve()) for file in files]
 
 
-def _files_in(folder: Path) -> list[Path]:
+def media_in(folder: Path) -> list[Path]:
+    """The pictures and videos in a folder (not below it), 2 before 10.
+
+    Raises: CaptureError: if the folder is missing, unreadable or holds neither.
+    """
     try:
         entries = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     except OSError as error:

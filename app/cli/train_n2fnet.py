@@ -24,8 +24,9 @@ def n2fnet(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="baseline, two-stage, both-frames, with-points, finetuned, noseg, rgb, drawn, or "
-            "a TOML file. Default: two-stage with --shards or --predicted, else drawn.",
+            help="baseline, two-stage, both-frames, with-points (as the shipped one), finetuned, "
+            "noseg, rgb, drawn, or a TOML file. Default: two-stage with --shards or --predicted, "
+            "else drawn.",
         ),
     ] = None,
     drawn: Annotated[
@@ -33,8 +34,13 @@ def n2fnet(
         typer.Option(help="Folder of drawn maps. Default: OUT/drawn, drawn now as far as needed."),
     ] = None,
     draw: Annotated[
-        int, typer.Option(min=1, help="How many are drawn, 33 kB each, and a fiftieth to validate.")
-    ] = 50_000,
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many are drawn, 33 kB each, and a fiftieth (200 at least) to validate. "
+            "Default: 50,000 times --scale, 2,000 at least.",
+        ),
+    ] = None,
     shards: Annotated[
         Path | None,
         typer.Option(
@@ -57,7 +63,10 @@ def n2fnet(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of photos for --stage finetune; they are fitted first."),
+        typer.Option(
+            help="Folder of photos or videos for --stage finetune; they are fitted first, a video "
+            "by one frame a second."
+        ),
     ] = None,
     val: Annotated[
         Path | None,
@@ -108,9 +117,9 @@ def n2fnet(
         raise typer.BadParameter("--data goes with --stage finetune; samples come by --shards")
     try:
         from engine.training.launch import launch
-        from engine.training.n2f_maps import MapSources, prepare_maps
+        from engine.training.n2f_maps import MapSources, check_sources, n_to_draw, prepare_maps
         from engine.training.n2f_settings import read_n2f_settings
-        from engine.training.train_n2fnet import N2FPaths, train_n2fnet
+        from engine.training.train_n2fnet import N2FPaths, check_init, train_n2fnet
     except ModuleNotFoundError as error:
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
     has_predicted = shards is not None or predicted is not None
@@ -118,7 +127,10 @@ def n2fnet(
     settings = read_n2f_settings(configuration).scaled(scale)
     head = chosen_head_model(model)
     on = launch(devices, strategy, accelerator, threads)
-    sources = MapSources(drawn, draw, shards, normals, predicted, real, data, val)
+    n_drawn = draw or n_to_draw(scale)
+    sources = MapSources(drawn, n_drawn, shards, normals, predicted, real, data, val)
+    check_sources(settings, head, sources)
+    check_init(init, head, out)
     if on.rank == 0:
         prepare_maps(settings, head, sources, out, workers)
     on.wait()

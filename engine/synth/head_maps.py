@@ -31,7 +31,15 @@ from engine.synth.sample import MASK_CLASSES
 from engine.synth.settings import Split
 from engine.types import F32, F64, N_MEDIAPIPE, U8, FlameParams
 
-__all__ = ["HeadMapMaker", "averaged", "coded", "map_row_type", "param_fields", "plain_head"]
+__all__ = [
+    "HeadMapMaker",
+    "averaged",
+    "coded",
+    "map_row_type",
+    "mean_normals",
+    "param_fields",
+    "plain_head",
+]
 
 Rows = npt.NDArray[np.void]
 
@@ -111,7 +119,7 @@ class HeadMapMaker:
         self._poser = PersonPoser(head)
         self._anchor = face_anchor(model)
         self._in_mask = np.isin(head.face_class, MASK_CLASSES)
-        self._mean_normals = _mean_normals(model)
+        self._mean_normals = mean_normals(model)
         self._has_all_points = np.count_nonzero(model.mediapipe_idx < 468) == 468
         self._ctx = headless_context()
         self._renderer = MeshRenderer(self._ctx, model.faces, samples=0)
@@ -166,6 +174,7 @@ class HeadMapMaker:
         )
 
 
-def _mean_normals(model: HeadModel) -> F32:
+def mean_normals(model: HeadModel) -> F32:
+    """(V, 3) unit normals of the neutral mean head, head frame."""
     neutral = FlameParams.neutral(model.model_id, model.n_shape, model.n_expr)
     return vertex_normals(PosedHead(model).vertices(neutral), model.faces)

@@ -30,6 +30,9 @@ class Launch(Protocol):
     def any_of(self, flag: bool) -> bool:
         """Whether a flag is set in any process."""
 
+    def mean_of(self, values: dict[str, float]) -> dict[str, float]:
+        """Means over the processes, which all have the same names in the same order."""
+
 
 class Alone:
     """This process on the CPU."""
@@ -47,6 +50,9 @@ class Alone:
 
     def any_of(self, flag: bool) -> bool:
         return flag
+
+    def mean_of(self, values: dict[str, float]) -> dict[str, float]:
+        return values
 
 
 class WithFabric:
@@ -74,6 +80,8 @@ class WithFabric:
         self.device = self._fabric.device
 
     def prepare(self, net: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Any, Any]:
+        if self.n_ranks > 1 and self.device.type == "cuda":  # torch has none for the CPU
+            net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
         prepared: tuple[Any, Any] = self._fabric.setup(net, optimiser)
         return prepared
 
@@ -86,6 +94,11 @@ class WithFabric:
     def any_of(self, flag: bool) -> bool:
         total = self._fabric.all_reduce(torch.tensor(float(flag)), reduce_op="sum")
         return bool(total > 0)
+
+    def mean_of(self, values: dict[str, float]) -> dict[str, float]:
+        own = torch.tensor(list(values.values()))
+        means = self._fabric.all_reduce(own, reduce_op="mean").tolist()
+        return dict(zip(values, means, strict=True))
 
 
 def launch(

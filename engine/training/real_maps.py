@@ -1,7 +1,9 @@
-"""Real faces for fine-tuning: photos with parameters fitted to them, the worst fits left out."""
+"""Real faces for fine-tuning: photos and videos with fitted parameters, without the worst fits."""
 
+import json
 import logging
-from collections.abc import Iterable
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,15 +11,16 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from engine.errors import AssetError, CaptureError
+from engine.errors import AssetError
+from engine.files import replacing
 from engine.flame.model import HeadModel
 from engine.frames import crop_camera, view_from_crop
-from engine.io.image import load_image
 from engine.stages.crop_picture import resized_square
 from engine.stages.normal_estimator import points_in_map
 from engine.stages.weak_perspective import face_anchor
 from engine.synth.map_files import MapInfo, begin_folder, rows_path, write_rows
 from engine.synth.predicted_maps import row_of
+from engine.training.face_pictures import digest_of, frames_of
 from engine.types import F64, Frame, Reconstruction
 
 __all__ = ["PhotoFitter", "RealPlan", "fit_real_maps", "real_row"]
@@ -43,37 +46,104 @@ class RealPlan:
 
 
 def fit_real_maps(
-    photos: Iterable[Path], fitter: PhotoFitter, model: HeadModel, out: Path, plan: RealPlan
+    pictures: Sequence[Path],
+    fitter: PhotoFitter,
+    model: HeadModel,
+    out: Path,
+    plan: RealPlan,
+    source: str = "",
 ) -> int:
-    """Fit photos and keep the best as rows of the training split; returns how many.
+    """Fit photos and frames of videos and keep the best as rows of the training split.
 
-    Raises: AssetError: if none is left, or the folder holds something else. OutputError.
+    Fits are written file by file, so that it goes on where it stopped.
+
+    Args:
+        pictures: photos and videos; see `face_pictures.frames_of`.
+        source: sha256 of the normal network's file.
+    Returns: how many rows there are.
+    Raises: AssetError: if none is left, or the folder holds fits of other pictures or something
+        else. CaptureError: if a picture is not there any more. OutputError.
     """
     begin_folder(out, MapInfo("real", model.model_id, plan.map_px))
-    anchor = face_anchor(model)
+    _begin_list(out, pictures, source)
+    target, fits = rows_path(out, "train", 0), out / "fits"
+    if not target.exists():
+        anchor = face_anchor(model)
+        for number, path in enumerate(pictures):
+            if not _fits_path(fits, number).exists():
+                _write_fits(_fits_path(fits, number), _fits_of(path, fitter, anchor, plan))
+        kept = _best(fits, len(pictures), plan.keep_share)
+        if not len(kept):
+            raise AssetError("no face was fitted well enough; give more photos, or other ones")
+        write_rows(target, kept)
+    if fits.exists():
+        shutil.rmtree(fits)
+    return len(np.load(target, mmap_mode="r", allow_pickle=False))
+
+
+def _begin_list(out: Path, pictures: Sequence[Path], source: str) -> None:
+    """Note of which pictures, and by which network, the fits are; or see that they are of these."""
+    path = out / "pictures.json"
+    wanted = {"n": len(pictures), "sha256": digest_of(pictures), "normals": source}
+    if path.exists() or rows_path(out, "train", 0).exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = None
+        if found != wanted:
+            raise AssetError(
+                f"{out} holds fits of other pictures than the {len(pictures)} given now (names and "
+                "sizes are compared), or by another normal network; delete that folder to fit "
+                f"these, choose another --out, or take its fits as they are: --real {out} in place "
+                "of --data"
+            )
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(wanted) + "\n")
+
+
+def _fits_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.npz"
+
+
+def _fits_of(
+    path: Path, fitter: PhotoFitter, anchor: F64, plan: RealPlan
+) -> list[tuple[float, Rows]]:
+    """Degrees to the normals seen, and the row, of each picture in a file that is fitted well."""
     found: list[tuple[float, Rows]] = []
-    for index, path in enumerate(photos):
-        fit = _fitted(path, index, fitter)
-        if fit is None or fit.normals is None or fit.quality < plan.least_quality:
-            log.info("%s: left out", path.name)
+    for frame in frames_of(path):
+        fit = fitter.run(frame)
+        good = fit is not None and fit.normals is not None and fit.quality >= plan.least_quality
+        if fit is None or not good or not np.isfinite(fit.normal_residual_deg):
+            log.info("%s, picture %d: left out", path.name, frame.index)
             continue
-        if np.isfinite(fit.normal_residual_deg):
-            found.append((fit.normal_residual_deg, real_row(fit, anchor, plan.map_px)))
-    found.sort(key=lambda pair: pair[0])
-    kept = [row for _, row in found[: round(plan.keep_share * len(found))]]
-    if not kept:
-        raise AssetError("no face was fitted well enough; give more photos, or other ones")
-    write_rows(rows_path(out, "train", 0), kept)
-    return len(kept)
+        found.append((fit.normal_residual_deg, real_row(fit, anchor, plan.map_px)))
+    return found
 
 
-def _fitted(path: Path, index: int, fitter: PhotoFitter) -> Reconstruction | None:
-    try:
-        loaded = load_image(path)
-    except CaptureError as error:
-        log.warning("%s", error)
-        return None
-    return fitter.run(Frame(loaded.image, index, 0, loaded.focal_px))
+def _write_fits(path: Path, fits: list[tuple[float, Rows]]) -> None:
+    """Also where there is none, so that the file is not looked at again."""
+    residuals = np.array([residual for residual, _ in fits], np.float32)
+    rows = np.stack([row for _, row in fits]) if fits else np.empty(0)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, residuals=residuals, rows=rows)
+
+
+def _best(folder: Path, n_files: int, keep_share: float) -> list[Rows]:
+    """Rows with the least residuals."""
+    places: list[tuple[float, int, int]] = []
+    for number in range(n_files):
+        with np.load(_fits_path(folder, number), allow_pickle=False) as fits:
+            places += [(float(r), number, k) for k, r in enumerate(fits["residuals"])]
+    kept = sorted(places)[: round(keep_share * len(places))]
+    wanted: dict[int, list[int]] = {}
+    for _, number, k in kept:
+        wanted.setdefault(number, []).append(k)
+    rows: list[Rows] = []
+    for number, indices in sorted(wanted.items()):
+        with np.load(_fits_path(folder, number), allow_pickle=False) as fits:
+            rows += list(fits["rows"][sorted(indices)])
+    return rows
 
 
 def real_row(fit: Reconstruction, anchor: F64, map_px: int) -> Rows:

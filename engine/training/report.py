@@ -54,7 +54,18 @@ class TrainReport:
         self._started = self._saved = self._row_from = time.monotonic()
         self._losses: list[dict[str, float]] = []
         self._scores: dict[str, float] = {}
-        self._has_told_settings = False
+
+    def begin(self) -> None:
+        """Write the settings in force, which a training that goes on may have changed, and the
+        log's first line where there is no log.
+
+        Raises: OutputError.
+        """
+        with replacing(self._out / "settings.json") as temporary:
+            temporary.write_text(json.dumps(self._settings.to_dict(), indent=1) + "\n")
+        if not (self._out / "log.csv").exists():
+            with replacing(self._out / "log.csv") as temporary:
+                temporary.write_text(",".join(self._columns) + "\n")
 
     def time_is_up(self) -> bool:
         """Whether the minutes given are over."""
@@ -76,9 +87,10 @@ class TrainReport:
         self.last_scores = self._scores = scores
 
     def write_row(self, step: int, lr: float) -> None:
-        """Append the means since the last row."""
+        """Append the means since the last row, if there were any steps since."""
         now = time.monotonic()
-        n = len(self._losses)
+        if not (n := len(self._losses)):
+            return
         values: dict[str, float] = {
             "step": step,
             "minutes": (now - self._started) / 60,
@@ -93,12 +105,5 @@ class TrainReport:
 
     def _append(self, row: list[str]) -> None:
         path = self._out / "log.csv"
-        if not self._has_told_settings:  # a training that goes on may have others than before
-            with replacing(self._out / "settings.json") as temporary:
-                temporary.write_text(json.dumps(self._settings.to_dict(), indent=1) + "\n")
-            self._has_told_settings = True
-        if not path.exists():
-            with replacing(path) as temporary:
-                temporary.write_text(",".join(self._columns) + "\n")
         with path.open("a", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerow(row)

@@ -42,7 +42,7 @@ from engine.training.report import TrainReport
 from engine.training.row_source import Progress
 from engine.training.stop_signals import stop_signals
 
-__all__ = ["N2FPaths", "train_n2fnet"]
+__all__ = ["N2FPaths", "check_init", "train_n2fnet"]
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,15 @@ class _State:
     step: int = 0
 
 
+def check_init(init: Path | None, model: HeadModel, out: Path) -> None:
+    """See that the weights can be used, unless the training goes on from its own in `out`.
+
+    Raises: AssetError: if they cannot be read. ModelContractError: if they are for another head.
+    """
+    if init is not None and not (out / "checkpoint.pt").exists():
+        read_weights(init, N2FNET)[1].check_model(model, init)
+
+
 def train_n2fnet(
     settings: N2FSettings,
     model: HeadModel,
@@ -78,6 +87,7 @@ def train_n2fnet(
 ) -> dict[str, float]:
     """Train through all stages, until the time is up, or SIGTERM or SIGINT comes.
 
+    Where all steps are done already it validates once more and writes nothing.
     Returns: the scores of the last validation, see `n2f_validate.SCORES`; empty without samples.
     Raises: AssetError: if maps, weights or the checkpoint cannot be used. ModelContractError: if
         weights are for another head model. OutputError.
@@ -93,6 +103,14 @@ def train_n2fnet(
     state = _start(recipe, model, paths, source, on)
     mesh = FaceMesh(model).to(on.device)
     report = TrainReport(recipe, paths.out, max_minutes, _COLUMNS, SCORES)
+    if state.step >= settings.steps:
+        log.info("%s is trained: %d steps are done", paths.out, state.step)
+        if on.rank == 0 and val is not None:
+            report.scores(validate_n2fnet(state.ema, val, model, settings.n_val))
+        on.wait()
+        return report.last_scores
+    if on.rank == 0:
+        report.begin()
     with stop_signals() as signals:
 
         def should_stop() -> bool:
@@ -100,12 +118,12 @@ def train_n2fnet(
 
         while state.step < settings.steps:
             batch = source.batch(state.step, lambda: False).to(on.device)
-            report_on = _learn(state, batch, mesh, settings, on)
+            losses = on.mean_of(_learn(state, batch, mesh, settings, on))
             stage, done = settings.stage_at(state.step)
             state.step += 1
             last = on.any_of(should_stop()) or state.step >= settings.steps
             if on.rank == 0:
-                report.count(report_on)
+                report.count(losses)
                 if val is not None and (last or state.step % settings.val_every == 0):
                     report.scores(validate_n2fnet(state.ema, val, model, settings.n_val))
                 if last or state.step % settings.log_every == 0:

@@ -79,6 +79,7 @@ def train_normals(
 ) -> dict[str, float]:
     """Train until the settings' steps are done, the time is up, or SIGTERM or SIGINT comes.
 
+    Where all steps are done already it validates once more and writes nothing.
     Args:
         max_minutes: of wall clock, of this call.
     Returns: the scores of the last validation, see `normal_metrics.summary`; empty without samples
@@ -90,13 +91,21 @@ def train_normals(
     source, val = _source(settings, paths, on), _validation(settings, paths, on)
     state = _start(settings, paths, on)
     report = TrainReport(settings, paths.out, max_minutes)
+    if state.step >= settings.steps:
+        log.info("%s is trained: %d steps are done", paths.out, state.step)
+        if on.rank == 0 and val is not None:
+            report.scores(validate(state.ema, val, settings.n_val, settings.bf16))
+        on.wait()
+        return report.last_scores
+    if on.rank == 0:
+        report.begin()
     with stop_signals() as signals, closing(source):
 
         def should_stop() -> bool:  # alone; several processes stop after the same step
             return on.n_ranks == 1 and (bool(signals) or report.time_is_up())
 
         for batch in _batches(source, settings, state, on, should_stop):
-            losses = _learn(state, batch, settings, on)
+            losses = on.mean_of(_learn(state, batch, settings, on))
             state.step += 1
             stop = on.any_of(bool(signals) or report.time_is_up())
             last = stop or state.step >= settings.steps
@@ -111,6 +120,7 @@ def train_normals(
             if last:
                 break
         else:  # stopped while it waited for samples
+            report.write_row(state.step, _rate(settings, state.step))
             _save(state, settings, paths.out)
     on.wait()
     return report.last_scores

@@ -9,6 +9,7 @@ from torch.nn import functional
 from engine.training.degradation import (
     Degradation,
     band_limited,
+    confidence_of,
     degraded,
     frame_turned,
     mask_corrupted,
@@ -48,25 +49,44 @@ def test_a_blur_takes_fine_waves_and_leaves_slow_ones(random):
         assert torch.allclose(left.norm(dim=1), torch.ones(()), atol=1e-5)
 
 
-def test_shrinkage_is_uniform_up_to_its_limit(random):
-    found = shrunk_to_mean(flat(), flat((1.0, 0.0, 0.0)), 0.35, random)[:, :, 0, 0]
+def test_shrinkage_is_uniform_within_its_limits(random):
+    found = shrunk_to_mean(flat(), flat((1.0, 0.0, 0.0)), (0.1, 0.5), random)[:, :, 0, 0]
     share = found[:, 0] / (found[:, 0] + found[:, 2])  # of the mean in the mixture
-    assert float(share.min()) >= 0
-    assert float(share.max()) <= 0.35 + 1e-6
-    assert float(share.mean()) == pytest.approx(0.175, abs=0.04)
-    assert torch.equal(shrunk_to_mean(flat(), 0 * flat(), 0.35, random), flat())
+    assert float(share.min()) >= 0.1 - 1e-6
+    assert float(share.max()) <= 0.5 + 1e-6
+    assert float(share.mean()) == pytest.approx(0.3, abs=0.04)
+    assert torch.equal(shrunk_to_mean(flat(), 0 * flat(), (0.1, 0.5), random), flat())
 
 
 def test_the_smooth_field_has_its_size_and_is_smooth(random):
-    how = Degradation(field_deg=5.0)
-    turned = tangent_field(flat(), torch.ones(N, 1, SIZE, SIZE), how, random)
+    still = Degradation().scaled(0.0)
+    turned = tangent_field(flat(), replace(still, field_deg=(5.0, 5.0)), random)
     angle = angles_deg(turned, flat())
     assert float(angle.square().mean(dim=(1, 2)).sqrt().mean()) == pytest.approx(5.0, rel=0.15)
     step = angles_deg(turned[..., 1:], turned[..., :-1])
     assert float(step.mean()) < 0.35 * float(angle.mean())
-    seen_from_the_side = tangent_field(flat(), torch.zeros(N, 1, SIZE, SIZE), how, random)
-    sideways = angles_deg(seen_from_the_side, flat()).square().mean(dim=(1, 2)).sqrt().mean()
-    assert float(sideways) == pytest.approx(7.5, rel=0.2)
+    details = tangent_field(flat(), replace(still, detail_deg=(5.0, 5.0)), random)
+    off = angles_deg(details, flat())
+    assert float(off.square().mean(dim=(1, 2)).sqrt().mean()) == pytest.approx(5.0, rel=0.15)
+    steps = angles_deg(details[..., 1:], details[..., :-1])
+    assert float(steps.mean() / off.mean()) > 1.5 * float(step.mean() / angle.mean())
+
+
+def test_confidence_has_its_levels_and_falls_where_normals_are_off(random):
+    how = replace(Degradation(), confidence=(0.66, 0.66), confidence_outside=(0.3, 0.3))
+    mask = torch.zeros(N, 1, SIZE, SIZE)
+    mask[..., 8:56, 8:56] = 1
+    still = replace(Degradation().scaled(0.0), field_deg=(6.0, 6.0))
+    seen = tangent_field(flat(), still, random)
+    found = confidence_of(seen, flat(), mask, how, random)
+    inside = found[..., 8:56, 8:56]
+    assert float(inside.mean()) == pytest.approx(0.66, abs=0.02)
+    assert float(inside.std(dim=(2, 3)).mean()) == pytest.approx(how.confidence_spread, rel=0.2)
+    assert torch.allclose(found[mask == 0], torch.tensor(0.3))
+    off = angles_deg(seen, flat())[:, 8:56, 8:56]
+    pairs = [torch.stack([inside[k].flatten(), off[k].flatten()]) for k in range(N)]
+    fits = [float(torch.corrcoef(pair)[0, 1]) for pair in pairs]
+    assert -0.8 < sum(fits) / N < -0.45
 
 
 def test_a_frame_error_turns_all_of_a_map_alike(random):
@@ -122,6 +142,9 @@ def test_no_strength_changes_little_and_parameters_stay(random):
     much = degraded(batch, Degradation(), random)
     assert float(angles_deg(much.head, batch.head).mean()) > 3
     assert torch.equal(much.shape, batch.shape)
+    # That of maps that a network has seen is not 1, either.
+    for found in (none, much):
+        assert 0.5 < float((found.confidence * found.mask).sum() / found.mask.sum()) < 0.8
 
 
 def test_a_seed_gives_the_same_errors():

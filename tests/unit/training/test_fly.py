@@ -1,9 +1,12 @@
 """Training on samples made meanwhile: none is used twice, and the workers end with it."""
 
+import csv
+import json
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from engine.synth.settings import SynthSettings
 from engine.training.checkpoint import load_checkpoint
 from engine.training.fly import Fly, FlyingRows
 from engine.training.launch import Alone
+from engine.training.report import TrainReport
 from engine.training.row_source import Progress
 from engine.training.settings import NormalTrainSettings
 from engine.training.train_normals import TrainPaths, train_normals
@@ -32,6 +36,8 @@ class StoppingMaker(NoiseMaker):
 
     def make(self, index: int) -> Sample:
         if index == 6:
+            while not Path(os.environ["FIRST_STEP_DONE"]).exists():
+                time.sleep(0.01)
             os.kill(os.getppid(), signal.SIGTERM)
             threading.Event().wait()  # for ever
         return super().make(index)
@@ -72,11 +78,27 @@ def test_batches_begin_at_the_progress_and_move_it_on():
         assert (row["K"] == wanted.camera.K).all()
 
 
-def test_a_signal_while_waiting_for_samples_saves_and_ends(tmp_path: Path):
+def test_a_signal_while_waiting_for_samples_saves_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    done, count = tmp_path / "done", TrainReport.count
+
+    def counted(report: TrainReport, losses: dict[str, float]) -> None:
+        count(report, losses)
+        done.touch()  # after the step has looked for signals: the next look is while waiting
+
+    monkeypatch.setenv("FIRST_STEP_DONE", str(done))
+    monkeypatch.setattr(TrainReport, "count", counted)
     paths = TrainPaths(Fly(workers=1, make_maker=StoppingMaker), tmp_path)
-    assert train_normals(SMALL, paths) == {}
+    assert train_normals(replace(SMALL, log_every=50), paths) == {}
     saved = load_checkpoint(tmp_path / "checkpoint.pt")
     assert (saved["step"], saved["next_index"]) == (1, 4)
+    with (tmp_path / "log.csv").open() as file:
+        (row,) = csv.DictReader(file)  # of the step since the last one that is logged
+    assert row["step"] == "1"
+    assert float(row["loss"]) > 0
+    assert json.loads((tmp_path / "settings.json").read_text())["log_every"] == 50
+    assert (tmp_path / "weights.npz").exists()
 
 
 def test_a_sample_that_fails_ends_the_training(tmp_path: Path):

@@ -99,6 +99,10 @@ def test_training_goes_through_its_stages_and_on_where_it_stopped(maps: Path, tm
     for name in ("weights-clean.npz", "weights-geometric.npz"):
         net, recipe = read_n2fnet(tmp_path / name, HEAD)
         assert (recipe.n_shape, net.n_expr) == (HEAD.n_shape, HEAD.n_expr)
+    kept = {name: (tmp_path / name).read_bytes() for name in ("weights.npz", "log.csv")}
+    again = train_n2fnet(SMALL, HEAD, paths(maps, tmp_path))  # all steps are done
+    assert again == pytest.approx(scores)
+    assert {name: (tmp_path / name).read_bytes() for name in kept} == kept
 
 
 @pytest.mark.gl

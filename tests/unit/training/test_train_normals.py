@@ -16,6 +16,7 @@ from engine.errors import AssetError
 from engine.stages.normal_pose import rotation_from_maps
 from engine.synth.shards import write_shard
 from engine.training.checkpoint import load_checkpoint
+from engine.training.launch import Alone
 from engine.training.normal_metrics import angular_error_deg, mask_iou, rotation_error_deg
 from engine.training.sample_store import SampleStore
 from engine.training.settings import NormalTrainSettings
@@ -53,6 +54,32 @@ def test_training_goes_on_where_it_stopped(ball_folder: Path, tmp_path: Path):
     assert [row["step"] for row in rows(out)] == ["2", "4", "6", "8"]
     told = json.loads((out / "settings.json").read_text())
     assert (told["widths"], told["steps"]) == ([8, 16, 16, 16], 8)
+
+
+def test_a_finished_training_is_validated_and_left_as_it_is(ball_folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    scores = train_normals(SMALL, TrainPaths(ball_folder, out))
+    kept = {path.name: path.read_bytes() for path in out.iterdir()}
+    again = train_normals(SMALL, TrainPaths(ball_folder, out))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == kept
+    assert scores
+    assert again == pytest.approx(scores)
+
+
+class TwoAlike(Alone):
+    """As if another process had three times the losses."""
+
+    def mean_of(self, values: dict[str, float]) -> dict[str, float]:
+        return {name: (value + 3 * value) / 2 for name, value in values.items()}
+
+
+def test_the_log_has_the_means_of_all_processes(ball_folder: Path, tmp_path: Path):
+    short = replace(SMALL, steps=2, log_every=1)
+    train_normals(short, TrainPaths(ball_folder, tmp_path / "one"))
+    train_normals(short, TrainPaths(ball_folder, tmp_path / "two"), TwoAlike())
+    for name in ("loss", "head", "view", "edges", "parsing"):
+        one, two = ([float(row[name]) for row in rows(tmp_path / k)] for k in ("one", "two"))
+        np.testing.assert_allclose(two, [2 * value for value in one], rtol=1e-4)
 
 
 def test_the_same_seed_trains_the_same(ball_folder: Path, tmp_path: Path):
