@@ -32,9 +32,9 @@ def load_parts(settings: LiveSettings, session: LiveSession, tell: Callable[[str
     tell("Loading the networks …")
     session.window.providers.prime()
     normals = choose_normals(settings.normals)
-    stored, no_normals = session.window.store.present, "" if normals.path else normals.reason
+    stored = session.window.store.present
     names = dict.fromkeys((*LIVE_METHODS, *([settings.method] if settings.method else [])))
-    reasons = obstacles(names, model, settings.n2fnet, no_normals)
+    reasons = obstacles(names, model, settings.n2fnet, normals)
     if settings.method is not None:
         method = chosen_method(settings.method, model, normals, settings.n2fnet)
     elif stored.method in reasons and not reasons[stored.method]:
