@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from engine.types import F32, F64, U8, NormalMap
 
 __all__ = [
+    "PARSING_RGB",
     "WORST_ANGLE_DEG",
     "PredictionMode",
     "coloured_angles",
@@ -18,7 +20,7 @@ __all__ = [
     "paint_predictions",
 ]
 
-_PARSING_RGB = np.array(
+PARSING_RGB: Final[U8] = np.array(
     [(0, 0, 0), (236, 178, 140), (74, 144, 226), (208, 60, 80), (122, 82, 48), (240, 214, 90),
      (120, 196, 120), (150, 120, 200)], np.uint8
 )  # fmt: skip
@@ -48,9 +50,10 @@ def coloured_normals(normals: F32) -> U8:
 
 
 def coloured_parsing(parsing: U8) -> U8:
-    """(..., 3) RGB of classes; black is background."""
-    colours: U8 = _PARSING_RGB[np.minimum(parsing, len(_PARSING_RGB) - 1)]
-    return colours
+    """(..., 3) RGB of classes; black is background, white a number that is no class."""
+    colours = np.full((256, 3), 255, np.uint8)
+    colours[: len(PARSING_RGB)] = PARSING_RGB
+    return colours[parsing]
 
 
 def coloured_angles(degrees: F32) -> U8:
