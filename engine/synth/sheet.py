@@ -68,7 +68,7 @@ def _depth_picture(depth: U16) -> U8:
 
 def _points_picture(image: U8, points: F32) -> U8:
     """(H, W, 3) a dot of one pixel for each point, on the picture at half its light."""
-    picture = image // 2
+    picture: U8 = (image // 2).astype(np.uint8)
     x, y = np.rint(points[:, :2]).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < picture.shape[1]) & (y < picture.shape[0])
     picture[y[inside], x[inside]] = _DOT
