@@ -75,9 +75,8 @@ def choose_methods(
         stored: the method of the last time; empty, or one that cannot be used: the best that can.
     Raises: EngineError: if a method that the settings ask for cannot be used.
     """
-    no_normals = "" if normals.path else normals.reason
     names = dict.fromkeys((*LIVE_METHODS, *([settings.method] if settings.method else [])))
-    reasons = obstacles(names, model, settings.n2fnet, no_normals)
+    reasons = obstacles(names, model, settings.n2fnet, normals)
     if settings.method is None and stored in reasons and not reasons[stored]:
         method = stored
     else:

@@ -16,6 +16,7 @@ _TITLES = {
     "n2fnet": "N2FNet",
     "n2fnet-refined": "N2FNet, refined",
     "n2fnet-noseg": "N2FNet, no mask",
+    "two-stage": "N2FNet, two-stage",
     "rgb": "RGB network",
 }
 

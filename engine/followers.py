@@ -4,16 +4,24 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine.errors import AssetError, EngineError
 from engine.face_fit import FaceFollower, LandmarkFollower, NetworkFollower
 from engine.flame.model import HeadModel
-from engine.methods import DEFAULT, Method, method_named, network_path
+from engine.methods import BEST_FIRST, DEFAULT, Method, method_named, network_path
+from engine.normal_choice import NormalChoice
 from engine.stages.flame_regressor import FlameRegressor
 from engine.stages.landmark_placer import LandmarkPlacer
 from engine.stages.normal_surface import NormalSurface
 from engine.stages.refiner import FOR_PREDICTED, Refiner
 
-__all__ = ["Followers", "default_method", "load_regressor", "obstacle", "obstacles"]
+__all__ = [
+    "Followers",
+    "check_method",
+    "default_method",
+    "load_regressor",
+    "obstacle",
+    "obstacles",
+]
 
 log = logging.getLogger(__name__)
 
@@ -38,25 +46,30 @@ def load_regressor(
     return regressor
 
 
-def obstacle(name: str, model: HeadModel, weights: Path | None, no_normals: str) -> str:
-    """Why a method cannot be used here; empty where it can.
+def check_method(name: str, model: HeadModel, weights: Path | None, normals: NormalChoice) -> None:
+    """Args: weights: as for `load_regressor`.
 
-    Args:
-        weights: as for `load_regressor`.
-        no_normals: why there is no normal network; empty where there is one.
+    Raises: EngineError: if a method cannot be used here, saying why.
     """
     method = method_named(name)
-    if method.needs_normals and no_normals:
-        return f"no normal network: {no_normals}"
+    if method.needs_normals and normals.path is None:
+        raise AssetError(f"no normal network: {normals.reason}")
+    regressor = load_regressor(method, model, weights)
+    if regressor is not None and normals.path is not None:
+        regressor.check_frames(normals.frames, normals.path.name)
+
+
+def obstacle(name: str, model: HeadModel, weights: Path | None, normals: NormalChoice) -> str:
+    """Why a method cannot be used here, see `check_method`; empty where it can."""
     try:
-        load_regressor(method, model, weights)
+        check_method(name, model, weights, normals)
     except EngineError as error:
         return str(error)
     return ""
 
 
 def obstacles(
-    names: Iterable[str], model: HeadModel, weights: Path | None, no_normals: str
+    names: Iterable[str], model: HeadModel, weights: Path | None, normals: NormalChoice
 ) -> dict[str, str]:
     """`obstacle` of several methods by name; a network that they share is loaded once."""
     found: dict[tuple[str | None, bool], str] = {}
@@ -65,18 +78,20 @@ def obstacles(
         method = method_named(name)
         key = (method.network, method.needs_normals)
         if key not in found:
-            found[key] = obstacle(name, model, weights, no_normals)
+            found[key] = obstacle(name, model, weights, normals)
         reasons[name] = found[key]
     return reasons
 
 
-def default_method(model: HeadModel, weights: Path | None, no_normals: str) -> str:
+def default_method(model: HeadModel, normals: NormalChoice) -> str:
     """The best method that can be used here; the log says why where it is not DEFAULT."""
-    problem = obstacle(DEFAULT, model, weights, no_normals)
-    if not problem:
-        return DEFAULT
-    name = "landmarks" if no_normals else "landmarks-refined"
-    log.warning("method %s instead of %s: %s", name, DEFAULT, problem)
+    problems = {}
+    for name in BEST_FIRST:
+        problems[name] = obstacle(name, model, None, normals)
+        if not problems[name]:
+            break
+    if problems[DEFAULT]:
+        log.warning("method %s instead of %s: %s", name, DEFAULT, problems[DEFAULT])
     return name
 
 

@@ -8,6 +8,7 @@ from engine.errors import AssetError
 from engine.io.assets import asset_path, load_manifest, sha256_of
 
 __all__ = [
+    "BEST_FIRST",
     "DEFAULT",
     "LIVE_METHODS",
     "METHODS",
@@ -45,7 +46,11 @@ METHODS: Final = {
 }
 """By name. Two-stage and baseline are N2FNet before its fine-tuning, and in one stage."""
 
-DEFAULT: Final = "n2fnet-refined"
+BEST_FIRST: Final = ("n2fnet-refined", "two-stage", "landmarks-refined", "landmarks")
+"""What is taken where no method is asked for: the first that can be used. Two-stage does without
+view normals, the refinement with those of one frame, landmarks with none."""
+
+DEFAULT: Final = BEST_FIRST[0]
 
 LIVE_METHODS: Final = ("landmarks", "n2fnet", "n2fnet-refined")
 """Those that the window switches between."""

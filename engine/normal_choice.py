@@ -9,7 +9,7 @@ from engine.errors import AssetError
 from engine.io.assets import asset_path, load_manifest, sha256_of
 from engine.io.readable import probing
 from engine.processor import first_processor, multiplies_bytes
-from engine.stages.normal_estimator import NormalEstimator
+from engine.stages.normal_estimator import NormalEstimator, frames_of_network
 from engine.stages.onnx_session import available_providers
 
 __all__ = ["WEIGHTS", "WEIGHTS_INT8", "NormalChoice", "choose_normals"]
@@ -36,6 +36,14 @@ class NormalChoice:
     def identity(self) -> str:
         """For records: the file's name and the start of its hash; empty without a network."""
         return f"{self.path.name} {sha256_of(self.path)[:12]}" if self.path is not None else ""
+
+    @property
+    def frames(self) -> frozenset[str]:
+        """In which frames it gives normals: "head", "view", both, or none without a network.
+
+        Raises: AssetError: if the description beside it is not as it should be.
+        """
+        return frames_of_network(self.path) if self.path is not None else frozenset()
 
     def load(self, provider: str = "auto", *, beside: int = 0) -> NormalEstimator | None:
         """Ready to run, to be used from one thread.

@@ -93,3 +93,28 @@ def save_normal_net(
         "mask": (FLOAT, flat),
     }
     return save_graph(path, nodes, inputs, outputs, constants, {"made_for": "tests"})
+
+
+def save_foreign_net(folder: Path, description: str, planes: F32, mask: F32 | None = None) -> Path:
+    """A network of others: gives constant planes (C, S, S) as `n`, whatever the picture.
+
+    Args:
+        description: what stands in the TOML beside it; input and output are nchw.
+        mask: (S, S) to give as `m`.
+    """
+    size = planes.shape[-1]
+    shape = ("n", 3, "h", "w")
+    nodes = [
+        helper.make_node("Mul", ["x", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "planes"], ["n"]),
+        helper.make_node("Identity", ["x"], ["seen"]),
+    ]
+    outputs = {"n": (FLOAT, shape), "seen": (FLOAT, shape)}
+    constants = {"zero": np.array(0, np.float32), "planes": planes[None]}
+    if mask is not None:
+        nodes.append(helper.make_node("Identity", ["mask"], ["m"]))
+        outputs["m"] = (FLOAT, (1, 1, size, size))
+        constants["mask"] = mask[None, None]
+    path = folder / "foreign.onnx"
+    path.with_suffix(".toml").write_text(description)
+    return save_graph(path, nodes, {"x": (FLOAT, shape)}, outputs, constants)

@@ -26,18 +26,17 @@ def chosen_method(
 ) -> str:
     """The method asked for, or the best that can be used here.
 
-    Raises: EngineError: if a method that was asked for cannot be used.
+    Raises: EngineError: if a method or weights that were asked for cannot be used.
     """
-    from engine.followers import default_method, load_regressor
-    from engine.methods import method_named
+    from engine.followers import check_method, default_method
+    from engine.methods import DEFAULT, method_named
 
-    if asked is None:
-        return default_method(model, weights, "" if normals.path else normals.reason)
-    method = method_named(asked)
-    if method.needs_normals and normals.path is None:
+    if asked is None and weights is None:
+        return default_method(model, normals)
+    if asked is not None and method_named(asked).needs_normals and normals.path is None:
         raise typer.BadParameter(f"--method {asked} needs a normal network: {normals.reason}")
-    load_regressor(method, model, weights)
-    return asked
+    check_method(asked or DEFAULT, model, weights, normals)
+    return asked or DEFAULT
 
 
 def checked_method(method: str | None, *, live: bool = False, peers: bool = False) -> str | None:

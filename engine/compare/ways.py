@@ -72,17 +72,16 @@ def why_not(setup: SideSetup, model: HeadModel, normals: NormalChoice) -> str:
     """
     if setup.method not in COMPARED:
         raise ValueError(f"{setup.method!r}; choose from: {', '.join(COMPARED)}")
-    no_normals = "" if normals.path else normals.reason
     if not is_offline(setup.method):
-        return obstacle(setup.method, model, setup.n2fnet, no_normals)
+        return obstacle(setup.method, model, setup.n2fnet, normals)
     if find_spec("torch") is None:
         return "torch is not installed; scripts/setup.sh dev installs it"
     if setup.method in CHECKPOINTED and (missing := _no_checkpoint(setup)):
         return missing
-    if setup.method not in CHECKPOINTED and no_normals:
-        return f"no normal network: {no_normals}"
+    if setup.method not in CHECKPOINTED and normals.path is None:
+        return f"no normal network: {normals.reason}"
     if setup.method in OPTIMISED and setup.fitting is not None and setup.fitting.init == "n2fnet":
-        return obstacle(_START, model, None, no_normals)
+        return obstacle(_START, model, None, normals)
     return ""
 
 

@@ -58,9 +58,10 @@ def coloured_normals(normals: F32) -> U8:
 
 
 def coloured_parsing(parsing: U8) -> U8:
-    """(..., 3) RGB of classes; black is background."""
-    colours: U8 = _PARSING_RGB[np.minimum(parsing, len(_PARSING_RGB) - 1)]
-    return colours
+    """(..., 3) RGB of classes; black is background, white a number that is no class."""
+    colours = np.full((256, 3), 255, np.uint8)
+    colours[: len(_PARSING_RGB)] = _PARSING_RGB
+    return colours[parsing]
 
 
 def coloured_angles(degrees: F32) -> U8:

@@ -3,7 +3,7 @@
 The network is N2FNet, which looks at normals, or its rival that looks at the picture itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -97,6 +97,16 @@ class FlameRegressor:
         """Whether it looks at a normal map; else at the picture."""
         return "head" in self.session.inputs
 
+    def check_frames(self, given: Collection[str], source: str) -> None:
+        """Raises: AssetError: unless normals of these frames, of that source, are enough."""
+        for frame in ("head", "view"):
+            if frame in self.session.inputs and frame not in given:
+                raise AssetError(
+                    f"{source} gives no normals in the {frame} frame, which "
+                    f"{self.session.path.name} needs; choose another network with --normals, or "
+                    "--method landmarks-refined"
+                )
+
     def run(self, crop: FaceCrop, camera: Camera, normals: NormalMap | None) -> Regressed:
         """The parameters of a face.
 
@@ -104,12 +114,14 @@ class FlameRegressor:
             camera: of the frame that the crop is from.
             normals: what a normal network saw in this crop; of size S or larger.
         Raises: ValueError: if the network needs normals and there are none. AssetError: if these
-            are not in the head frame.
+            are not in the frames that it needs.
         """
         size = next(iter(self.session.inputs.values())).shape[1] or 0
         if self.needs_normals:
             if normals is None:
                 raise ValueError(f"{self.session.path.name} looks at normals, but there are none")
+            given = [name for name in ("head", "view") if getattr(normals, name) is not None]
+            self.check_frames(given, "the normal network")
             names = [name for name in self.session.inputs if name != "points"]
             feeds = _normal_feeds(normals, camera, names, size)
             map_from_frame = normals.crop_from_frame
@@ -149,13 +161,7 @@ def _normal_feeds(
     """The maps that a network takes; view normals turned into the crop-view frame it learned."""
     feeds: dict[str, npt.NDArray[Any]] = {}
     for name in names:
-        values: F32 | None = getattr(normals, name)
-        if values is None:
-            raise AssetError(
-                f"the normal network gives no normals in the {name} frame, which N2FNet needs; "
-                "choose another one with --normals, or --method "
-                + ("two-stage" if name == "view" else "landmarks")
-            )
+        values: F32 = getattr(normals, name)
         if name == "view":
             turn = view_from_crop(camera, normals.crop_from_frame, len(values))
             values = values @ turn.astype(np.float32)  # rows: the inverse rotation

@@ -74,6 +74,11 @@ class ForeignFormat:
         if sorted(str(c).removeprefix("-") for c in self.channels) != list(_AXES):
             raise ValueError(f"channels is {list(self.channels)}, expected x, y, z, or with -")
 
+    @property
+    def map_frame(self) -> str:
+        """The `NormalMap`'s frame that it becomes, "head" or "view"."""
+        return "head" if self.frame == "head" else "view"
+
 
 def load_format(path: Path) -> ForeignFormat:
     """Read FILE.toml. Raises: AssetError: if it cannot be read or something in it is wrong."""

@@ -7,11 +7,11 @@ import numpy as np
 
 from engine.frames import view_from_crop
 from engine.stages.crop_picture import resized_crop
-from engine.stages.foreign_normals import ForeignNetwork
+from engine.stages.foreign_normals import ForeignNetwork, load_format
 from engine.stages.normal_network import NormalNetwork, OwnNetwork
 from engine.types import F32, F64, Camera, FaceCrop, NormalMap
 
-__all__ = ["NormalEstimator", "SeesNormals", "points_in_map"]
+__all__ = ["NormalEstimator", "SeesNormals", "frames_of_network", "points_in_map"]
 
 
 class SeesNormals(Protocol):
@@ -57,9 +57,7 @@ class NormalEstimator:
         Raises: AssetError: if the file is missing or not as it should be. ProviderError: if it
             cannot be run there.
         """
-        make: type[OwnNetwork] | type[ForeignNetwork] = OwnNetwork
-        if weights.with_suffix(".toml").is_file():
-            make = ForeignNetwork
+        make = OwnNetwork if _description(weights) is None else ForeignNetwork
         self._network: NormalNetwork = make(
             weights, threads=threads, provider=provider, may_fall_back=may_fall_back
         )
@@ -101,6 +99,23 @@ class NormalEstimator:
             parsing=found.parsing,
             crop_from_frame=map_from_frame,
         )
+
+
+def frames_of_network(weights: Path) -> frozenset[str]:
+    """In which frames a network of `NormalEstimator` gives normals: "head", "view" or both.
+
+    Raises: AssetError: if the description beside it is not as it should be.
+    """
+    description = _description(weights)
+    if description is None:
+        return frozenset({"head", "view"})
+    return frozenset({load_format(description).map_frame})
+
+
+def _description(weights: Path) -> Path | None:
+    """What lies beside a network of others; None: it is of our own training."""
+    path = weights.with_suffix(".toml")
+    return path if path.is_file() else None
 
 
 def points_in_map(crop: FaceCrop, map_from_frame: F64) -> F32:

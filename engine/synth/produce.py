@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import AssetError, OutputError
-from engine.files import replacing
+from engine.files import remove_leftovers, replacing
 from engine.synth.manifest import (
     Manifest,
     ShardEntry,
@@ -107,6 +107,7 @@ def produce(
     tasks = list(_tasks(asked))
     manifest = replace(asked, shards=_kept(out, asked, tasks))
     manifest.write(out)
+    remove_leftovers(out)
     todo = deque(task for task in tasks if task.name not in manifest.shards)
     progress(Progress(n, manifest.n_done, 0))
     if not todo:

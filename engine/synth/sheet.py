@@ -8,39 +8,28 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from engine.synth.sample import PARSING, Sample
-from engine.types import U8
+from engine.render.prediction import coloured_parsing
+from engine.synth.sample import U16, Sample
+from engine.types import F32, U8
 
 __all__ = [
-    "PARSING_COLOURS",
     "SAMPLE_HEADINGS",
     "SheetRow",
     "contact_sheet",
-    "parsing_picture",
     "sample_row",
 ]
 
-PARSING_COLOURS: Final[U8] = np.array(
-    [
-        (24, 24, 24),  # background
-        (232, 184, 150),  # skin
-        (80, 160, 255),  # eyes
-        (190, 40, 60),  # mouth_inside
-        (120, 84, 48),  # hair
-        (255, 220, 90),  # ears
-        (150, 120, 190),  # neck
-        (90, 190, 110),  # other
-    ],
-    np.uint8,
-)
-"""RGB of each class of PARSING."""
-
-SAMPLE_HEADINGS: Final = ("picture", "head normals", "view normals", "parsing")
+SAMPLE_HEADINGS: Final = (
+    "picture", "head normals", "view normals", "parsing", "depth", "points",
+)  # fmt: skip
 
 _GAP_PX: Final = 4
 _TEXT_PX: Final = 15
 _PAPER: Final = (250, 250, 250)
 _INK: Final = (20, 20, 20)
+_FARTHEST: Final = 215.0
+"""Of 255 grey levels, how much darker than the nearest point the farthest is."""
+_DOT: Final = (90, 255, 120)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,15 +45,34 @@ def sample_row(sample: Sample) -> SheetRow:
     said = [sample.key, str(sample.meta.get("population", ""))]
     if "found" in sample.meta:
         said.append("MediaPipe's points" if sample.meta["found"] else "modelled points")
-    pictures = (sample.image, sample.head_normals, sample.view_normals)
-    return SheetRow(", ".join(filter(None, said)), (*pictures, parsing_picture(sample.parsing)))
+    pictures = (
+        sample.image,
+        sample.head_normals,
+        sample.view_normals,
+        coloured_parsing(sample.parsing),
+        _depth_picture(sample.depth),
+        _points_picture(sample.image, sample.points),
+    )
+    return SheetRow(", ".join(filter(None, said)), pictures)
 
 
-def parsing_picture(parsing: U8) -> U8:
-    """Classes (H, W) as colours (H, W, 3); a number that is no class is white."""
-    colours = np.full((256, 3), 255, np.uint8)
-    colours[: len(PARSING)] = PARSING_COLOURS
-    return colours[parsing]
+def _depth_picture(depth: U16) -> U8:
+    """(H, W, 3) from white, the nearest point, to dark grey, the farthest; black: nothing there."""
+    there = depth > 0
+    grey = np.zeros(depth.shape, np.float64)
+    if there.any():
+        near, far = int(depth[there].min()), int(depth[there].max())
+        grey[there] = 255 - (depth[there] - near) * (_FARTHEST / max(far - near, 1))
+    return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _points_picture(image: U8, points: F32) -> U8:
+    """(H, W, 3) a dot of one pixel for each point, on the picture at half its light."""
+    picture: U8 = (image // 2).astype(np.uint8)
+    x, y = np.rint(points[:, :2]).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < picture.shape[1]) & (y < picture.shape[0])
+    picture[y[inside], x[inside]] = _DOT
+    return picture
 
 
 def contact_sheet(

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.render.prediction import coloured_parsing
 from engine.stages.normal_network import Prediction
 from engine.synth.sample import FACE_CLASSES, Sample, code_normals, decode_normals
-from engine.synth.sheet import SheetRow, contact_sheet, parsing_picture
+from engine.synth.sheet import SheetRow, contact_sheet
 from engine.training.evaluate_normals import SampleResult, result_of
 from engine.training.normal_metrics import angular_error_deg
 from engine.types import F32, U8, Bool
@@ -50,8 +51,8 @@ def error_row(sample: Sample, found: Prediction, note: str = "") -> SheetRow:
         sample.view_normals,
         error_picture(_zeros_if_none(found.head, true_head), true_head, skin),
         error_picture(_zeros_if_none(found.crop_view, true_view), true_view, skin),
-        parsing_picture(np.zeros_like(sample.parsing) if found.parsing is None else found.parsing),
-        parsing_picture(sample.parsing),
+        coloured_parsing(np.zeros_like(sample.parsing) if found.parsing is None else found.parsing),
+        coloured_parsing(sample.parsing),
     )
     return SheetRow(_label(result, note), pictures)
 

@@ -12,12 +12,16 @@ from engine.followers import Followers, default_method, obstacle
 from engine.io.assets import asset_path
 from engine.io.video import VideoSource
 from engine.methods import METHODS, method_named
+from engine.normal_choice import NormalChoice
 from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
 from tests.onnx_files import save_normal_net
 from tests.parameter_net import save_parameter_net
 
 pytestmark = pytest.mark.assets
+
+SEEING = NormalChoice(Path("normals.onnx"))
+BLIND = NormalChoice(None, "switched off")
 
 
 def test_the_contracts_names_are_there():
@@ -28,23 +32,22 @@ def test_the_contracts_names_are_there():
 
 
 def test_the_default_needs_a_network_for_this_head(
-    openhead: HeadModel, small_head: HeadModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    openhead: HeadModel, small_head: HeadModel, caplog: pytest.LogCaptureFixture
 ):
-    own = save_parameter_net(tmp_path / "own.onnx", small_head)
     with caplog.at_level(logging.WARNING):
-        assert default_method(small_head, own, "") == "n2fnet-refined"
+        assert default_method(openhead, SEEING) == "n2fnet-refined"
         assert not caplog.messages
-        assert default_method(openhead, own, "") == "landmarks-refined"
-        assert "was trained for bumpy" in caplog.messages[-1]
-        assert default_method(openhead, own, "switched off") == "landmarks"
+        assert default_method(small_head, SEEING) == "landmarks-refined"
+        assert "was trained for openhead" in caplog.messages[-1]
+        assert default_method(openhead, BLIND) == "landmarks"
         assert "no normal network: switched off" in caplog.messages[-1]
 
 
 def test_what_stands_in_the_way_is_said(small_head: HeadModel, tmp_path: Path):
-    assert obstacle("landmarks", small_head, None, "none is shipped") == ""
-    assert "none is shipped" in obstacle("n2fnet", small_head, None, "none is shipped")
+    assert obstacle("landmarks", small_head, None, BLIND) == ""
+    assert "switched off" in obstacle("n2fnet", small_head, None, BLIND)
     missing = tmp_path / "nowhere.onnx"
-    assert "nowhere.onnx is missing" in obstacle("n2fnet", small_head, missing, "")
+    assert "nowhere.onnx is missing" in obstacle("n2fnet", small_head, missing, SEEING)
 
 
 def test_a_network_that_methods_share_is_looked_at_once(
@@ -53,14 +56,14 @@ def test_a_network_that_methods_share_is_looked_at_once(
     weights = save_parameter_net(tmp_path / "net.onnx", openhead)
     loaded = []
     monkeypatch.setattr(followers, "load_regressor", lambda *given: loaded.append(given[0].network))
-    found = followers.obstacles(methods.LIVE_METHODS, openhead, weights, "")
+    found = followers.obstacles(methods.LIVE_METHODS, openhead, weights, SEEING)
     assert found == dict.fromkeys(methods.LIVE_METHODS, "")
     assert loaded == [None, "n2fnet.onnx"]
 
 
 def test_a_network_that_is_not_shipped_is_named(small_head: HeadModel, monkeypatch):
     monkeypatch.setattr(methods, "load_manifest", list)
-    problem = obstacle("n2fnet-noseg", small_head, None, "")
+    problem = obstacle("n2fnet-noseg", small_head, None, SEEING)
     assert problem.startswith("no n2fnet_noseg.onnx is shipped")
     assert "--n2fnet" in problem
 

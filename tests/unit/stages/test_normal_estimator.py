@@ -11,8 +11,8 @@ from engine.frames import camera_from_focal, default_camera, view_from_crop
 from engine.stages.crop_geometry import FaceSquare, crop_matrix
 from engine.stages.crop_picture import resized_crop
 from engine.stages.normal_estimator import NormalEstimator
-from engine.types import F32, FaceCrop
-from tests.onnx_files import disc, save_normal_net, sphere_normals
+from engine.types import FaceCrop
+from tests.onnx_files import disc, save_foreign_net, save_normal_net, sphere_normals
 
 SIZE = 32
 
@@ -123,30 +123,6 @@ def test_other_networks_are_refused_with_a_hint(tmp_path: Path) -> None:
         NormalEstimator(other)
 
 
-def foreign(folder: Path, description: str, planes: F32, mask: F32 | None = None) -> Path:
-    """A network that gives constant planes (C, S, S), whatever the picture; its red as extra."""
-    from onnx import TensorProto, helper
-
-    from tests.onnx_files import save_graph
-
-    size = planes.shape[-1]
-    shape = ("n", 3, "h", "w")
-    nodes = [
-        helper.make_node("Mul", ["x", "zero"], ["nothing"]),
-        helper.make_node("Add", ["nothing", "planes"], ["n"]),
-        helper.make_node("Identity", ["x"], ["seen"]),
-    ]
-    outputs = {"n": (TensorProto.FLOAT, shape), "seen": (TensorProto.FLOAT, shape)}
-    constants = {"zero": np.array(0, np.float32), "planes": planes[None]}
-    if mask is not None:
-        nodes.append(helper.make_node("Identity", ["mask"], ["m"]))
-        outputs["m"] = (TensorProto.FLOAT, (1, 1, size, size))
-        constants["mask"] = mask[None, None]
-    path = folder / "foreign.onnx"
-    path.with_suffix(".toml").write_text(description)
-    return save_graph(path, nodes, {"x": (TensorProto.FLOAT, shape)}, outputs, constants)
-
-
 DESCRIPTION = """
 size = 32
 layout = "nchw"
@@ -168,7 +144,7 @@ def test_foreign_channels_are_put_in_our_order_and_signs(tmp_path: Path) -> None
     # Channels: y down, z away, x right; coded 0..1, and not of unit length.
     planes = np.stack([-ours[..., 1], -ours[..., 2], ours[..., 0]]) * 0.45 + 0.5
     text = DESCRIPTION + 'channels = ["-y", "-z", "x"]\noutput_range = [0.0, 1.0]\n'
-    estimator = NormalEstimator(foreign(tmp_path, text, planes.astype(np.float32)))
+    estimator = NormalEstimator(save_foreign_net(tmp_path, text, planes.astype(np.float32)))
     found = estimator.run(oval_crop(), default_camera(640, 480))
     np.testing.assert_allclose(found.view, ours, atol=1e-5)
     assert found.head is None
@@ -179,7 +155,7 @@ def test_foreign_networks_without_a_mask_get_the_faces_outline(tmp_path: Path) -
     planes = np.zeros((3, SIZE, SIZE), np.float32)
     planes[2] = 1
     planes[:, 15, 15] = 0  # no normal there
-    found = NormalEstimator(foreign(tmp_path, DESCRIPTION, planes)).run(
+    found = NormalEstimator(save_foreign_net(tmp_path, DESCRIPTION, planes)).run(
         oval_crop(), default_camera(640, 480)
     )
     # 24 frame px are 12 here: a disc of 452 px, to the rim's half pixel.
@@ -194,7 +170,7 @@ def test_foreign_mask_and_head_frame_are_taken_as_they_are(tmp_path: Path) -> No
     planes, mask = np.zeros((3, SIZE, SIZE), np.float32), disc(SIZE) * 0.75
     planes[0] = 1
     text = DESCRIPTION.replace("cropview", "head") + 'mask_output = "m"\n'
-    found = NormalEstimator(foreign(tmp_path, text, planes, mask)).run(
+    found = NormalEstimator(save_foreign_net(tmp_path, text, planes, mask)).run(
         crop_of(), default_camera(640, 480)
     )
     np.testing.assert_array_equal(found.mask, mask)
@@ -208,7 +184,7 @@ def test_foreign_view_normals_are_not_turned(tmp_path: Path) -> None:
     planes[2] = 1
     text = DESCRIPTION.replace('"cropview"', '"view"')
     # The camera looks far past the crop: normals of a crop's own view would turn.
-    found = NormalEstimator(foreign(tmp_path, text, planes)).run(
+    found = NormalEstimator(save_foreign_net(tmp_path, text, planes)).run(
         oval_crop(), default_camera(4000, 3000)
     )
     assert found.head is None
@@ -221,7 +197,9 @@ def test_foreign_pictures_get_their_colours_and_range(tmp_path: Path) -> None:
         'colour = "bgr"\nrange = [0.0, 1.0]\nmean = [0.1, 0.2, 0.3]\nstd = [0.5, 0.5, 2.0]\n'
         'channels = ["z", "y", "x"]\n'
     )
-    estimator = NormalEstimator(foreign(tmp_path, text, np.zeros((3, SIZE, SIZE), np.float32)))
+    estimator = NormalEstimator(
+        save_foreign_net(tmp_path, text, np.zeros((3, SIZE, SIZE), np.float32))
+    )
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     image[:] = (255, 102, 51)
     crop = crop_of(side=SIZE)
@@ -253,13 +231,15 @@ def test_foreign_pictures_get_their_colours_and_range(tmp_path: Path) -> None:
 def test_wrong_descriptions_are_named(tmp_path: Path, line: str, words: str) -> None:
     key = line.split(" ")[0]
     kept = [old for old in DESCRIPTION.splitlines() if not old.startswith(f"{key} ")]
-    path = foreign(tmp_path, "\n".join([*kept, line]), np.zeros((3, SIZE, SIZE), np.float32))
+    path = save_foreign_net(
+        tmp_path, "\n".join([*kept, line]), np.zeros((3, SIZE, SIZE), np.float32)
+    )
     with pytest.raises(AssetError, match=f"foreign.toml.*{words}"):
         NormalEstimator(path)
 
 
 def test_incomplete_description_is_told(tmp_path: Path) -> None:
-    path = foreign(tmp_path, "size = 32\n", np.zeros((3, SIZE, SIZE), np.float32))
+    path = save_foreign_net(tmp_path, "size = 32\n", np.zeros((3, SIZE, SIZE), np.float32))
     with pytest.raises(AssetError, match="layout, output, frame missing"):
         NormalEstimator(path)
 

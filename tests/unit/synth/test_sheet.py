@@ -1,16 +1,17 @@
 """Contact sheets: each picture is where it belongs, pixel by pixel."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from engine.render.prediction import PARSING_RGB, coloured_parsing
 from engine.synth.sample import PARSING
 from engine.synth.settings import SynthSettings
 from engine.synth.sheet import (
-    PARSING_COLOURS,
     SAMPLE_HEADINGS,
     SheetRow,
     contact_sheet,
-    parsing_picture,
     sample_row,
 )
 from tests.synth_fakes import made_sample
@@ -43,13 +44,30 @@ def test_a_sample_shows_its_pictures_and_the_colours_of_its_classes():
     assert row.label == "train-00000000, openhead, modelled points"
     assert len(row.pictures) == len(SAMPLE_HEADINGS)
     assert row.pictures[1] is sample.head_normals
-    assert np.array_equal(row.pictures[3][2, 5], PARSING_COLOURS[sample.parsing[2, 5]])
+    assert np.array_equal(row.pictures[3], coloured_parsing(sample.parsing))
+
+
+def test_depth_is_white_where_it_is_nearest_and_black_where_nothing_is():
+    depth = np.zeros((16, 16), np.uint16)
+    depth[0, :3] = (5000, 6000, 7000)
+    shown = sample_row(replace(made_sample(SynthSettings(size_px=16), 0), depth=depth)).pictures[4]
+    assert shown[0, :3, 0].tolist() == [255, 148, 40]  # 255 - 215 / 2 is rounded to even
+    assert not shown[1:].any()
+
+
+def test_each_point_within_the_picture_is_a_dot():
+    points = np.full((478, 3), -5, np.float32)
+    points[:2, :2] = ((3.4, 7.6), (15.4, 0.0))
+    sample = replace(made_sample(SynthSettings(size_px=16), 0), points=points)
+    shown = sample_row(sample).pictures[5]
+    dots = np.argwhere((shown != sample.image // 2).any(axis=2))
+    assert dots.tolist() == [[0, 15], [8, 3]]  # rows first
 
 
 def test_each_class_has_a_colour_of_its_own():
-    assert PARSING_COLOURS.shape == (len(PARSING), 3)
-    assert len(np.unique(PARSING_COLOURS, axis=0)) == len(PARSING)
-    assert parsing_picture(np.array([[200]], np.uint8)).tolist() == [[[255, 255, 255]]]
+    assert tuple(PARSING_RGB) == PARSING
+    assert len(set(PARSING_RGB.values())) == len(PARSING)
+    assert coloured_parsing(np.array([[200]], np.uint8)).tolist() == [[[255, 255, 255]]]
 
 
 @pytest.mark.parametrize("counts", [[], [0], [2, 1]])
