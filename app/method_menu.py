@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.elided_label import name_button
 from app.menu_heading import add_heading
 from app.qt import QAction, QActionGroup, QMenu, Qt, QToolButton, QWidget
-from engine.methods import DEFAULT
+from engine.methods import BEST_FIRST
 
 __all__ = ["MethodButton", "Methods", "method_title"]
 
@@ -21,8 +21,6 @@ _TITLES = {
 }
 
 
-_NEXT_BEST = ("landmarks-refined", "landmarks")
-"""As `engine.followers.default_method` says."""
 _TIP = "How the head is fitted (F: the next way; B: another one against it)"
 _TITLE_PX = 190
 
@@ -80,7 +78,7 @@ class MethodButton(QToolButton):
 
     def use(self, name: str) -> None:
         """A method; where it is empty or cannot be used, the best that can."""
-        wanted = (name, DEFAULT, *_NEXT_BEST)
+        wanted = (name, *BEST_FIRST)
         self._choose(next((n for n in wanted if n in self._usable), self.chosen))
 
     def toggle_comparison(self, last: str = "") -> None:

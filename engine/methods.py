@@ -46,9 +46,10 @@ METHODS: Final = {
 }
 """By name. Two-stage and baseline are N2FNet before its fine-tuning, and in one stage."""
 
-BEST_FIRST: Final = ("n2fnet-refined", "two-stage", "landmarks-refined", "landmarks")
-"""What is taken where no method is asked for: the first that can be used. Two-stage does without
-view normals, the refinement with those of one frame, landmarks with none."""
+BEST_FIRST: Final = ("n2fnet-refined", "landmarks-refined", "landmarks")
+"""What is taken where no method is asked for: the first that can be used. The refinement does with
+normals of one frame, landmarks with none. Two-stage, which needs those of the head's frame alone,
+is quicker than the second and less accurate."""
 
 DEFAULT: Final = BEST_FIRST[0]
 

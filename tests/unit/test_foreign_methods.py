@@ -26,7 +26,7 @@ from tests.parameter_net import save_parameter_net
 pytestmark = pytest.mark.assets
 
 FALLS_BACK = [
-    ("head", "two-stage"),
+    ("head", "landmarks-refined"),
     ("view", "landmarks-refined"),
     ("cropview", "landmarks-refined"),
 ]
