@@ -5,15 +5,23 @@ import numpy as np
 from app.qt import QColor, QImage, QPainter, QPaintEvent, QRectF, QSize, Qt, QWidget
 from engine.render.colour_scale import scale_bar
 
-__all__ = ["LEGEND_BACK", "LEGEND_TEXT", "ScaleLegend"]
+__all__ = ["LEGEND_TEXT", "ScaleLegend", "paint_plate"]
 
-LEGEND_BACK = (24, 26, 30, 225)
+_BACK = (24, 26, 30, 225)
 LEGEND_TEXT = "#d5d8dd"
 """Colours of legends, which lie on pictures."""
 
 _SIZE = QSize(250, 46)
 _MARGIN_PX = 10
 _BAR_PX = 10
+
+
+def paint_plate(painter: QPainter, legend: QWidget) -> None:
+    """The plate of a legend, under what is written on it."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(*_BACK))
+    painter.drawRoundedRect(QRectF(legend.rect()), 6, 6)
 
 
 class ScaleLegend(QWidget):
@@ -31,10 +39,7 @@ class ScaleLegend(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(*LEGEND_BACK))
-        painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
+        paint_plate(painter, self)
         width = self.width() - 2 * _MARGIN_PX
         bar = np.ascontiguousarray(scale_bar(width, _BAR_PX))
         image = QImage(bar.data, width, _BAR_PX, 3 * width, QImage.Format.Format_RGB888)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.qt import QColor, QPainter, QPaintEvent, QRectF, QSize, Qt, QWidget
-from app.scale_legend import LEGEND_BACK, LEGEND_TEXT, ScaleLegend
+from app.scale_legend import LEGEND_TEXT, ScaleLegend, paint_plate
 from engine.render.prediction import MASK_RGB, PARSING_RGB, WORST_ANGLE_DEG, PredictionMode
 from engine.render.renderer import RenderMode
 from engine.types import Reconstruction
@@ -32,10 +32,7 @@ class ClassLegend(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(*LEGEND_BACK))
-        painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
+        paint_plate(painter, self)
         for row, (name, rgb) in enumerate(self.classes):
             top = _PADDING_PX + row * _ROW_PX
             down = (_ROW_PX - _SWATCH_PX) / 2

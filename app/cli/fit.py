@@ -143,28 +143,13 @@ def _fit(
     head = chosen_head_model(model)
     jobs = plan_jobs(inputs, out)
     report = FitReport(len(jobs))
+    told = {"on_progress": report.optimising, "on_joint": report.joint}
     if asked in PEERS:
         how = by_peer(asked, head, faces, checkpoint, trust=trust)
     elif asked == FRONT_END:
-        how = by_front_end(
-            head,
-            faces,
-            checkpoint,
-            fit_settings(*optimising),
-            *uv,
-            on_progress=report.optimising,
-            on_joint=report.joint,
-        )
+        how = by_front_end(head, faces, checkpoint, fit_settings(*optimising), *uv, **told)
     elif asked in METHODS and METHODS[asked].optimised:
-        how = by_optimising(
-            asked,
-            head,
-            faces,
-            network,
-            fit_settings(*optimising),
-            on_progress=report.optimising,
-            on_joint=report.joint,
-        )
+        how = by_optimising(asked, head, faces, network, fit_settings(*optimising), **told)
     else:
         how = by_method(asked, head, faces, network, n2fnet)
     settings = BatchSettings(out, how.name, faces, exports, overwrite, how.normals, how.network)
