@@ -22,7 +22,7 @@ from engine.flame.model import HeadModel
 from engine.io.image import load_image
 from engine.io.results import Status, SummaryRow
 from engine.io.video import VideoSource
-from engine.types import LOW_QUALITY, Frame
+from engine.types import LOW_QUALITY, WRONG_NORMALS_DEG, Frame
 from engine.video_fit import FittedVideo, Fitter, fit_video
 
 __all__ = ["Batch", "BatchSettings", "Outcome", "judge_video"]
@@ -34,8 +34,6 @@ _MOST_FACES = 8
 _MOST_FRAMES = 0.5
 """A video with a face in fewer of its frames than this is called low."""
 _CUT_SHORT = "stopped early: the best until then is written; the same command does it anew"
-_WRONG_NORMALS_DEG = 35.0
-"""Faces that are fitted well are 10 to 20 degrees off; a random map is 90."""
 _SMALLEST_FACE_PX = 60
 """Smaller faces are hardly ever found."""
 
@@ -293,7 +291,7 @@ def _faces_message(n_fitted: int, n_seen: int) -> str:
 
 
 def _judge(quality: float, residual_deg: float) -> tuple[Status, str]:
-    if residual_deg > _WRONG_NORMALS_DEG:
+    if residual_deg > WRONG_NORMALS_DEG:
         return "low", (
             f"the head's normals are {residual_deg:.0f} degrees off those that the network saw: "
             "check the network's axes and frame (--normals, --checkpoint)"

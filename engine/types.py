@@ -17,6 +17,8 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 Bool = npt.NDArray[np.bool_]
 
+WRONG_NORMALS_DEG = 35.0
+"""A head further off the normals that were seen does not follow them; noise is 90 degrees off."""
 LOW_QUALITY = 0.5
 """Below this `Reconstruction.quality` a fit is reported as `low`."""
 N_MEDIAPIPE = 478

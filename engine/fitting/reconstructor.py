@@ -24,12 +24,13 @@ from engine.stages.head_unknowns import unknowns_of
 from engine.stages.landmark_energy import FitConfig, LandmarkEnergy
 from engine.stages.normal_estimator import SeesNormals
 from engine.timing import StageClock
-from engine.types import F32, FlameParams, Frame, Reconstruction
+from engine.types import F32, WRONG_NORMALS_DEG, FlameParams, Frame, Reconstruction
 
 __all__ = ["METHOD", "OptimisingFollower", "OptimisingReconstructor"]
 
 METHOD = "pixel3dmm"
 _STARTS = method_named("n2fnet")
+_NO_TRUST_DEG = 60.0
 _NO_PICTURE = np.zeros((1, 1, 3), np.uint8)
 
 
@@ -269,10 +270,12 @@ class OptimisingReconstructor(Reconstructor):
 
 def _trusted(fit: Reconstruction) -> Reconstruction:
     """Less quality where the head does not follow what was seen, however landmarks agree: from
-    35 degrees of normals on, and none at 60. Nonsense is 90 degrees off."""
+    WRONG_NORMALS_DEG on, and none at _NO_TRUST_DEG."""
     if not np.isfinite(fit.normal_residual_deg):
         return fit
-    share = np.clip((60.0 - fit.normal_residual_deg) / 25.0, 0.0, 1.0)
+    share = np.clip(
+        (_NO_TRUST_DEG - fit.normal_residual_deg) / (_NO_TRUST_DEG - WRONG_NORMALS_DEG), 0.0, 1.0
+    )
     return replace(fit, quality=fit.quality * float(share))
 
 
