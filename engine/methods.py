@@ -49,7 +49,7 @@ METHODS: Final = {
 BEST_FIRST: Final = ("n2fnet-refined", "landmarks-refined", "landmarks")
 """What is taken where no method is asked for: the first that can be used. The refinement does with
 normals of one frame, landmarks with none. Two-stage, which needs those of the head's frame alone,
-is quicker than the second and less accurate."""
+is taken where it is asked for."""
 
 DEFAULT: Final = BEST_FIRST[0]
 
