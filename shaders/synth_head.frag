@@ -16,6 +16,7 @@ uniform float u_max_detail;
 uniform sampler2D u_masks_a; // lips, lids, brows, beard
 uniform sampler2D u_masks_b; // cheeks, nose, scalp
 uniform float u_skin_layer;
+uniform vec2 u_other_skin; // another layer, and its largest share
 uniform vec3 u_tone; // log of the albedo wanted
 uniform float u_detail; // contrast of the skin's own texture
 uniform vec3 u_melanin; // change of log albedo
@@ -63,7 +64,13 @@ vec4 seen(sampler2D image) {
 
 vec3 skin_albedo(vec4 a, vec4 b) {
     vec3 p = position + u_noise_offset;
-    vec3 detail = u_max_detail * (2.0 * textureLod(u_skins, vec3(uv, u_skin_layer), level_of(textureSize(u_skins, 0).xy)).rgb - 1.0);
+    float level = level_of(textureSize(u_skins, 0).xy);
+    vec3 skin = textureLod(u_skins, vec3(uv, u_skin_layer), level).rgb;
+    if (u_other_skin.y > 0.0) {
+        float share = clamp(u_other_skin.y * (2.0 * noise4(p * 25.0).z - 0.3), 0.0, 1.0);
+        skin = mix(skin, textureLod(u_skins, vec3(uv, u_other_skin.x), level).rgb, share);
+    }
+    vec3 detail = u_max_detail * (2.0 * skin - 1.0);
     vec3 log_albedo = u_tone + u_detail * detail;
     vec2 blotches = u_blotches * (noise4(p * 65.0).xy - 0.5);
     log_albedo += u_melanin * blotches.x + u_haemoglobin * blotches.y;

@@ -37,6 +37,9 @@ def synth(
             min=0, max=1, help="Share of the samples whose points come from MediaPipe itself."
         ),
     ] = 0.5,
+    varied: Annotated[
+        bool, typer.Option(help="For training, cut hair anew and mix skins and lights.")
+    ] = True,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes. Default: one for each processor.")
     ] = None,
@@ -63,7 +66,7 @@ def synth(
 
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise typer.BadParameter(f"--sheet {sheet}: its name must end in .png")
-    settings = _settings(seed, size, split, population, pack, mediapipe)
+    settings = _settings(seed, size, split, population, pack, mediapipe, varied)
     start = time.perf_counter()
     try:
         with SynthReport(n) as report:
@@ -89,7 +92,13 @@ def synth(
 
 
 def _settings(
-    seed: int, size: int, split: str, population: str, pack: Path | None, mediapipe: float
+    seed: int,
+    size: int,
+    split: str,
+    population: str,
+    pack: Path | None,
+    mediapipe: float,
+    varied: bool,
 ) -> "SynthSettings":
     """With the pack that is there."""
     from engine.synth.settings import SynthSettings
@@ -105,6 +114,7 @@ def _settings(
             "population": population,
             "pack": pack,
             "mediapipe_share": mediapipe,
+            "varied": varied,
         })  # fmt: skip
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

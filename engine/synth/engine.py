@@ -17,7 +17,7 @@ from engine.stages.crop_geometry import crop_matrix
 from engine.synth.backdrop import draw_backdrop
 from engine.synth.builtin_pack import builtin_pack
 from engine.synth.crop_maps import crop_maps, draw_crop
-from engine.synth.light_rig import LightRig, draw_light_rig
+from engine.synth.light_rig import LightRig, draw_light_rig, mixed_light
 from engine.synth.live_points import PointFinder, modelled_points, true_points
 from engine.synth.look import draw_hair_colour, draw_look, draw_skin_tone
 from engine.synth.pack import SynthHead, SynthPack
@@ -31,7 +31,7 @@ from engine.synth.sample import PARSING, Sample
 from engine.synth.scene_renderer import SceneMaps, SceneRenderer, Worn
 from engine.synth.settings import SynthSettings
 from engine.synth.visibility import HeadVisibility, measure_visibility, with_rows_of
-from engine.synth.wardrobe import Wardrobe, draw_props, draw_worn
+from engine.synth.wardrobe import Wardrobe, draw_props, draw_worn, with_hair_restyled
 from engine.types import F32, U8, FlameParams
 
 __all__ = ["SampleMaker", "Scene"]
@@ -39,6 +39,7 @@ __all__ = ["SampleMaker", "Scene"]
 _SPLITS = ("train", "val")
 _OPEN_JAW = 0.3  # radians
 _CLOSEST = 0.12  # metres
+_OTHER_SKIN = 1.2  # most of another skin's share; a noise over the head says where
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +69,7 @@ class SampleMaker:
             ValueError: if the pack lacks the population wanted.
         """
         self.settings = settings
+        self._varies = settings.varied and settings.split == "train"
         if pack is None:
             pack = load_pack(settings.pack) if settings.pack else builtin_pack()
         self._heads = _populations(settings, pack)
@@ -114,6 +116,8 @@ class SampleMaker:
         posed = self._posers[head.name].pose(person)
         placement = placed(draw_placement(rng))
         light = self._wardrobe.lights[rng.integers(len(self._wardrobe.lights))]
+        if self._varies:
+            light = mixed_light(rng.spawn(1)[0], light, self._wardrobe.lights)
         rig = draw_light_rig(rng, light, placement.R)
         maps, meta = self._draw(rng, head, posed, placement, rig)
         backdrop = draw_backdrop(rng, light, WINDOW_PX)
@@ -144,6 +148,11 @@ class SampleMaker:
         hair_colour = draw_hair_colour(rng, tone)
         layer = int(self._wardrobe.skins[rng.integers(len(self._wardrobe.skins))])
         worn = draw_worn(rng, self._wardrobe, hair_colour)
+        other_skin = (0.0, 0.0)
+        if self._varies:
+            aside = rng.spawn(1)[0]  # what is drawn from the other one stays as it is
+            worn = with_hair_restyled(aside, worn, head)
+            other_skin = (float(aside.choice(self._wardrobe.skins)), aside.uniform(0, _OTHER_SKIN))
         props = draw_props(rng, head, posed, np.exp(tone), has_hair=_has_hair(worn))
         props = [prop for prop in props if _is_clear_of(prop, placement)]
         if any(prop.kind == "hat" for prop in props):
@@ -151,6 +160,7 @@ class SampleMaker:
         catch = rng.normal(0, 1, 3) * [0.6, 0.5, 0.2] + [0, 0.4, 1.0]
         look = draw_look(rng, tone, hair_colour) | {
             "u_skin_layer": float(layer),
+            "u_other_skin": other_skin,
             "u_eye_centre": posed.eye_centres,
             "u_left_eye_from_head": posed.eye_turns[0].T,
             "u_right_eye_from_head": posed.eye_turns[1].T,

@@ -1,6 +1,7 @@
 """The light on a head: a surrounding turned at random, and up to three lamps."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -10,7 +11,7 @@ from engine.synth.spherical_harmonics import COSINE_LOBE, sh_basis
 from engine.synth.visibility import fibonacci_sphere
 from engine.types import F32, F64
 
-__all__ = ["N_LAMPS", "LightRig", "draw_light_rig", "turned_sh"]
+__all__ = ["N_LAMPS", "LightRig", "draw_light_rig", "mixed_light", "turned_sh"]
 
 N_LAMPS = 3
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -52,6 +53,17 @@ def draw_light_rig(rng: np.random.Generator, light: SynthLight, view_from_head: 
         colours.astype(np.float32),
         surrounding_from_view,
     )
+
+
+def mixed_light(
+    rng: np.random.Generator, light: SynthLight, others: Sequence[SynthLight]
+) -> SynthLight:
+    """A surrounding mixed with another one, which is turned any way; its name stays."""
+    other = others[rng.integers(len(others))]
+    turned = turned_sh(other.sh, Rotation.random(random_state=rng).as_matrix())
+    share = rng.uniform(0, 0.7)
+    sh = (1 - share) * light.sh + share * turned
+    return replace(light, sh=sh.astype(np.float32))
 
 
 def turned_sh(sh: F32, surrounding_from_other: F64) -> F64:

@@ -177,7 +177,10 @@ def _tasks(manifest: Manifest) -> Iterator[ShardTask]:
 
 def _identity(settings: SynthSettings) -> dict[str, Any]:
     """The settings that samples depend on; of the pack its content, wherever it lies."""
-    return settings.to_dict() | {"pack": settings.pack and _pack_hash(settings.pack)}
+    return settings.to_dict() | {
+        "pack": settings.pack and _pack_hash(settings.pack),
+        "varied": settings.varied and settings.split == "train",
+    }
 
 
 def _pack_hash(pack: Path) -> str:
@@ -221,7 +224,7 @@ def _is_whole(path: Path, sha256: str) -> bool:
 
 
 def _refuse_others(out: Path, asked: Manifest, found: Manifest) -> None:
-    before = {**found.settings, "samples_per_shard": found.samples_per_shard}
+    before = {"varied": False, **found.settings, "samples_per_shard": found.samples_per_shard}
     now = {**asked.settings, "samples_per_shard": asked.samples_per_shard}
     names = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
     if names:

@@ -54,6 +54,7 @@ class Worn:
     attachment: Attachment
     colour: F32  # (3,) linear
     gloss: tuple[float, float]  # reflectance, shininess
+    moved: F32 | None = None  # (M, 3) metres, head frame: from where it lies as made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +211,8 @@ class SceneRenderer:
         idx, weights = attachment.bind_idx[head.name], attachment.bind_weights[head.name]
         moved = body.vertices - head.model.v_template
         vertices = attachment.vertices[head.name] + np.einsum("mk,mkc->mc", weights, moved[idx])
+        if item.moved is not None:
+            vertices = vertices + item.moved
         texture.use(3)
         program = self._programs["hair"]
         program.set({

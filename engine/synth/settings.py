@@ -24,6 +24,7 @@ class SynthSettings:
     population: Population = "both"  # which heads
     pack: Path | None = None  # SynthPack file; None: openhead with built-in looks
     mediapipe_share: float = 0.5  # 0..1 of the samples whose points come from MediaPipe itself
+    varied: bool = True  # for training hair is cut anew, skins and lights are mixed
 
     def __post_init__(self) -> None:
         _check_whole("seed", self.seed, 0, 2**63 - 1)

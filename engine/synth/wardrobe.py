@@ -1,18 +1,19 @@
 """What people wear: which skins, hair and lights a split may use, and what is put on a head."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.flame.posed import surface_points
 from engine.synth.glasses import ear_roots
+from engine.synth.hairstyles import restyled
 from engine.synth.pack import Attachment, SynthHead, SynthLight, SynthPack
 from engine.synth.posing import PosedPerson
 from engine.synth.props import Prop, glasses, hat, occluder, torso
 from engine.synth.scene_renderer import Worn
 from engine.types import F32, F64, I32
 
-__all__ = ["Wardrobe", "draw_props", "draw_worn"]
+__all__ = ["Wardrobe", "draw_props", "draw_worn", "with_hair_restyled"]
 
 _HAIR, _BROWS, _LASHES = 0.82, 0.7, 0.6  # shares of people who wear them
 _NEAR, _COVERED_SHARE = 0.008, 0.15  # metres; of the landmarks
@@ -86,6 +87,16 @@ def draw_worn(rng: np.random.Generator, wardrobe: Wardrobe, hair_colour: F32) ->
             which = int((chance > np.cumsum(wardrobe.weights[kind])[:-1]).sum())
             worn.append(Worn(choices[which], colour.astype(np.float32), gloss))
     return worn
+
+
+def with_hair_restyled(rng: np.random.Generator, worn: list[Worn], head: SynthHead) -> list[Worn]:
+    """The same, with hair that is turned, sized and cut anew; see `restyled`."""
+    return [
+        replace(w, moved=restyled(rng, w.attachment.vertices[head.name], head.model.v_template))
+        if w.attachment.kind == "hair"
+        else w
+        for w in worn
+    ]
 
 
 def draw_props(

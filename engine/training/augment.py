@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from engine.training.batch import Batch, mirrored, similarities, warped
+from engine.training.hair_swap import with_other_hair
 from engine.training.settings import NormalTrainSettings
 
 __all__ = ["augmented", "with_new_colours", "with_parts_hidden", "with_point_errors"]
@@ -17,6 +18,9 @@ def augmented(batch: Batch, settings: NormalTrainSettings, random: Generator) ->
     """The batch after all changes; the same generator state gives the same."""
     batch = mirrored(batch, _chance(0.5, batch, random))
     batch = _moved(batch, settings, random)
+    batch = with_other_hair(
+        batch, random, taken_off=settings.hair_taken_off, put_on=settings.hair_put_on
+    )
     batch = with_parts_hidden(with_new_colours(batch, random), random)
     return with_point_errors(batch, settings.point_noise, random)
 

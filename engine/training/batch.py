@@ -17,7 +17,7 @@ from engine.frames import view_from_crop
 from engine.stages.mediapipe_mesh import mirrored_points
 from engine.types import F64, Camera
 
-__all__ = ["Batch", "batch_from_rows", "mirrored", "similarities", "warped"]
+__all__ = ["Batch", "batch_from_rows", "mirrored", "sampling_grid", "similarities", "warped"]
 
 _IBUG_MIRROR = np.array(
     [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
@@ -120,7 +120,7 @@ def warped(batch: Batch, new_from_old: F64) -> Batch:
     """
     size = batch.size
     lifted = np.concatenate([new_from_old, np.tile([[[0.0, 0.0, 1.0]]], (len(batch.K), 1, 1))], 1)
-    grid = _sampling_grid(lifted, size)
+    grid = sampling_grid(lifted, size)
     turn = torch.from_numpy(
         np.stack([_turn_of_view(K, A, size) for K, A in zip(batch.K, new_from_old, strict=True)])
     ).float()
@@ -147,7 +147,7 @@ def warped(batch: Batch, new_from_old: F64) -> Batch:
     )
 
 
-def _sampling_grid(new_from_old: F64, size: int) -> Tensor:
+def sampling_grid(new_from_old: F64, size: int) -> Tensor:
     """(B, S, S, 2) where each new pixel lies in the old picture, -1..1 from edge to edge."""
     unit_from_px = np.array([[2 / size, 0, 1 / size - 1], [0, 2 / size, 1 / size - 1], [0, 0, 1]])
     theta = unit_from_px @ np.linalg.inv(new_from_old) @ np.linalg.inv(unit_from_px)

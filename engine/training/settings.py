@@ -44,6 +44,8 @@ class NormalTrainSettings:
     scale: float = 0.10  # largest change of size
     rotation_deg: float = 8.0  # largest turn of the picture
     point_noise: float = 0.008  # of the crop's side, largest standard deviation
+    hair_taken_off: float = 0.35  # share of samples that lose their hair
+    hair_put_on: float = 0.5  # share of samples that get a neighbour's, anywhere
     # Reports.
     log_every: int = 50  # steps
     val_every: int = 1000  # steps

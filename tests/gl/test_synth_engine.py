@@ -97,3 +97,33 @@ def test_validation_uses_what_was_held_back(pack: SynthPack) -> None:
         assert sample.meta["light"] in pack.held_back
         assert sample.meta["skin"] in pack.held_back
         assert not sample.meta["found"]
+
+
+def test_varied_looks_change_the_picture_and_nothing_of_the_truth(pack: SynthPack) -> None:
+    varied, as_made = (
+        SampleMaker(SynthSettings(seed=5, mediapipe_share=0.0, varied=on), pack)
+        for on in (True, False)
+    )
+    pairs = [(varied.make(i), as_made.make(i)) for i in range(N)]
+    varied.close()
+    as_made.close()
+    for a, b in pairs:
+        assert np.abs(a.image.astype(float) - b.image).mean() > 0.5
+        np.testing.assert_array_equal(a.params.shape, b.params.shape)
+        np.testing.assert_array_equal(a.points, b.points)
+        np.testing.assert_array_equal(a.camera.K, b.camera.K)
+        skin = (a.parsing == PARSING.index("skin")) & (b.parsing == PARSING.index("skin"))
+        same = (a.head_normals[skin] == b.head_normals[skin]).all(axis=-1)
+        assert same.mean() > 0.95  # but for pixels that hair covers in part
+
+
+def test_validation_is_never_varied(pack: SynthPack) -> None:
+    makers = [
+        SampleMaker(SynthSettings(seed=5, split="val", mediapipe_share=0.0, varied=on), pack)
+        for on in (True, False)
+    ]
+    a, b = (maker.make(1) for maker in makers)
+    for maker in makers:
+        maker.close()
+    np.testing.assert_array_equal(a.image, b.image)
+    np.testing.assert_array_equal(a.parsing, b.parsing)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from engine.synth.light_rig import draw_light_rig, turned_sh
+from engine.synth.light_rig import draw_light_rig, mixed_light, turned_sh
 from engine.synth.pack import SynthLight
 from engine.synth.spherical_harmonics import COSINE_LOBE, sh_basis
 
@@ -34,3 +34,15 @@ def test_a_face_gets_neither_darkness_nor_glare() -> None:
         lamps = (np.maximum(rig.lamp_directions @ ahead, 0) @ rig.lamp_colours).mean()
         assert 0.1 < sky + lamps < 4.0
         np.testing.assert_allclose(np.linalg.norm(rig.lamp_directions, axis=1), 1, atol=1e-5)
+
+
+def test_a_mixed_light_lies_between_two_and_keeps_its_name() -> None:
+    light = made_light()
+    dark = SynthLight("dark", np.zeros((9, 3), np.float32), light.radiance, light.backdrop)
+    levels = [
+        mixed_light(np.random.default_rng(seed), light, [dark]).sh[0, 0] / light.sh[0, 0]
+        for seed in range(40)
+    ]
+    assert 0.3 <= min(levels) < 0.45
+    assert 0.85 < max(levels) <= 1.0
+    assert mixed_light(np.random.default_rng(0), light, [dark]).name == "made"

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,15 @@ def test_other_settings_are_refused_by_name(tmp_path: Path):
     with pytest.raises(OutputError, match="samples_per_shard 4 there, 5 asked for"):
         make(tmp_path, 4, samples_per_shard=5)
     assert read_manifest(tmp_path).seed == 3
+
+
+def test_varied_and_plain_samples_are_kept_apart_in_training_alone(tmp_path: Path):
+    plain = SynthSettings(seed=3, size_px=16, varied=False)
+    make(tmp_path, 4, settings=plain)
+    with pytest.raises(OutputError, match="varied False there, True asked for"):
+        make(tmp_path, 4, settings=SynthSettings(seed=3, size_px=16))
+    make(tmp_path, 4, settings=replace(plain, split="val"))
+    make(tmp_path, 4, settings=replace(plain, split="val", varied=True))
 
 
 def test_both_splits_may_lie_in_one_folder(tmp_path: Path):
