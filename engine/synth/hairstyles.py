@@ -48,7 +48,8 @@ def restyled(rng: np.random.Generator, hair: F32, head: F32) -> F32:
     if rng.random() < _CUT:
         away = rng.normal(0, 1, 3)
         p[p @ (away / np.linalg.norm(away)) > rng.uniform(*_CUT_AT)] *= _UNDER_SKIN
-    return (p + centre - hair).astype(np.float32)
+    moved: F32 = (p + centre - hair).astype(np.float32)
+    return moved
 
 
 def _waves(rng: np.random.Generator, p: F64) -> F64:
