@@ -170,6 +170,7 @@ class SampleMaker:
         return maps, {
             "skin": self._renderer.skin_names[layer],
             "worn": [w.attachment.name for w in worn],
+            "hair": next((w.attachment.name for w in worn if w.attachment.kind == "hair"), ""),
             "props": sorted({prop.kind for prop in props}),
         }
 

@@ -42,6 +42,7 @@ class SampleResult:
     yaw_deg: (
         float  # of the head in the crop-view frame, positive to the subject's left; NaN: no skin
     )
+    hair: str | None  # the style; "": none, or under a hat; None: not told
     covered: float  # 0..1 share of the face under hair or things
     scores: NormalScores  # rotation: the predicted maps weighted by mask x confidence, as live
     confidence: F32  # (n,) of the pixels of `scores`
@@ -115,6 +116,7 @@ def result_of(sample: Sample, found: Prediction) -> SampleResult:
         population=str(sample.meta.get("population", "")),
         found=bool(sample.meta.get("found", False)),
         yaw_deg=yaw,
+        hair=sample.meta.get("hair"),
         covered=_covered(sample),
         scores=NormalScores(scores.head_deg, scores.view_deg, scores.iou, turn),
         confidence=found.confidence[skin],

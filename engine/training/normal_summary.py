@@ -35,6 +35,7 @@ _GROUPS: tuple[Group, ...] = (
     ("yaw 15 to 30°", lambda r: 15 <= abs(r.yaw_deg) < 30),
     ("yaw 30 to 50°", lambda r: 30 <= abs(r.yaw_deg) < 50),
     ("yaw from 50°", lambda r: abs(r.yaw_deg) >= 50),
+    ("no hair, or a hat", lambda r: r.hair == ""),
     ("covered under 5 %", lambda r: r.covered < 0.05),
     ("covered 5 to 20 %", lambda r: 0.05 <= r.covered < 0.2),
     ("covered from 20 %", lambda r: r.covered >= 0.2),
@@ -68,6 +69,8 @@ def figures(results: Sequence[SampleResult]) -> dict[str, float]:
 def grouped(results: Sequence[SampleResult]) -> dict[str, dict[str, float]]:
     """`figures` of every group that has samples."""
     chosen = {name: [r for r in results if belongs(r)] for name, belongs in _GROUPS}
+    for hair in sorted({r.hair for r in results if r.hair}):
+        chosen[f"hair {hair}"] = [r for r in results if r.hair == hair]
     return {name: figures(some) for name, some in chosen.items() if some}
 
 
@@ -110,6 +113,7 @@ def sample_row(result: SampleResult) -> dict[str, str | float]:
         "population": result.population,
         "found": int(result.found),
         "yaw_deg": result.yaw_deg,
+        "hair": result.hair or "",
         "covered": result.covered,
         "skin_px": len(result.confidence),
         "head_median_deg": one["head_median_deg"],

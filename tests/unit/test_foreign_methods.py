@@ -12,6 +12,7 @@ from app.cli.choices import chosen_method
 from app.live import LiveSettings
 from app.loading import load_parts
 from app.settings import Settings
+from engine.benchmark.methods import MethodMaker, MethodSetup
 from engine.errors import AssetError, ModelContractError
 from engine.flame.model import HeadModel
 from engine.io.assets import asset_path
@@ -135,3 +136,10 @@ def test_a_damaged_description_is_told(tmp_path: Path, openhead: HeadModel):
         chosen_method("n2fnet", openhead, NormalChoice(network), None)
     with pytest.raises(AssetError, match=r"foreign.toml: layout, output, frame missing"):
         NormalEstimator(network)
+
+
+def test_the_benchmark_tells_which_methods_a_network_of_one_frame_is_not_enough_for(tmp_path: Path):
+    maker = MethodMaker(MethodSetup(normals=str(foreign(tmp_path, "head"))))
+    assert "gives no normals in the view frame" in maker.obstacle("n2fnet-refined")
+    assert maker.obstacle("landmarks-refined") == ""
+    assert maker.obstacle("two-stage") == ""  # looks at head normals alone

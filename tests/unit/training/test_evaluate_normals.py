@@ -123,6 +123,17 @@ def test_a_network_that_sees_no_face_tells_no_rotation(samples):
     assert (result.scores.rotation_deg, result.scores.iou) == (180, 0)
 
 
+def test_samples_are_grouped_by_their_hair(samples):
+    styles = ["long", "", "long", None, "short", ""]
+    results = [
+        replace(result, hair=hair)
+        for result, hair in zip(evaluate(Oracle(samples), samples), styles, strict=True)
+    ]
+    groups = grouped(results)
+    counts = {name: g["n"] for name, g in groups.items() if "hair" in name}
+    assert counts == {"hair long": 2, "hair short": 1, "no hair, or a hat": 2}
+
+
 def test_files_hold_the_figures(samples, tmp_path: Path):
     results = list(evaluate(Oracle(samples), samples))
     network = Evaluated("net.onnx", "ab" * 32, 1_000_000, {}, results, ms=(3.0, 4.0))
