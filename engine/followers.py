@@ -1,7 +1,7 @@
 """What fits faces by a method: its network loaded, and why it cannot be used where it cannot."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from engine.errors import AssetError, EngineError
@@ -134,6 +134,12 @@ class Followers:
             self._placer = LandmarkPlacer(self._model)
         if method.refined and self._surface is None:
             self._surface = NormalSurface(self._model)
+
+    def check_frames(self, method: Method, given: Collection[str], source: str) -> None:
+        """As `FlameRegressor.check_frames`, of the network of a method that was loaded."""
+        regressor = self._regressors[method.network or ""]
+        if regressor is not None:
+            regressor.check_frames(given, source)
 
     def new(self, method: Method) -> FaceFollower:
         """By a method that was loaded; takes tens of milliseconds."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.errors import AssetError
 from engine.face_fit import FaceFit, FaceFollower, FaceSight, network_quality
 from engine.fitting.curve import CurvePoint, OnProgress, OptimisedFit, StageCurve, write_curves
 from engine.fitting.map_size import at_most
@@ -136,6 +137,10 @@ class OptimisingReconstructor(Reconstructor):
         if chosen.init == "n2fnet":
             self._starts = Followers(model, None, tracking=False)
             self._starts.load(_STARTS)
+            try:
+                self._starts.check_frames(_STARTS, normals.frames, normals.path.name)
+            except AssetError as error:
+                raise AssetError(f"{error}; --init neutral begins without it") from error
         self._on_progress, self._on_joint = on_progress, on_joint
         self.settles = chosen.joint
         """Whether `run_clip` changes what `run_all` says of a video's frames."""

@@ -42,6 +42,7 @@ class Pixel3dmmEstimator:
     """Made once, used from one thread. `fallback` is always empty: nothing else stands in."""
 
     fallback = ""
+    frames = frozenset({"head"})
 
     def __init__(
         self, normals: Path, uv: Path | None = None, options: Pixel3dmmOptions | None = None

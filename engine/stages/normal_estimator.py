@@ -18,6 +18,16 @@ class SeesNormals(Protocol):
     """What a fit needs of a stage that sees normals."""
 
     @property
+    def path(self) -> Path:
+        """The network's file."""
+        ...
+
+    @property
+    def frames(self) -> frozenset[str]:
+        """In which frames normals are given: "head", "view" or both."""
+        ...
+
+    @property
     def size_px(self) -> int:
         """Side of the maps."""
         ...
@@ -62,6 +72,11 @@ class NormalEstimator:
             weights, threads=threads, provider=provider, may_fall_back=may_fall_back
         )
         self.path = weights
+
+    @property
+    def frames(self) -> frozenset[str]:
+        """See `frames_of_network`."""
+        return frames_of_network(self.path)
 
     @property
     def size_px(self) -> int:

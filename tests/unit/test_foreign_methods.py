@@ -143,3 +143,18 @@ def test_the_benchmark_tells_which_methods_a_network_of_one_frame_is_not_enough_
     assert "gives no normals in the view frame" in maker.obstacle("n2fnet-refined")
     assert maker.obstacle("landmarks-refined") == ""
     assert maker.obstacle("two-stage") == ""  # looks at head normals alone
+
+
+def test_an_optimiser_that_begins_with_n2fnet_says_before_the_fit_what_is_missing(
+    tmp_path: Path,
+    face: Frame,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    save_png(tmp_path / "photo.png", face.image)
+    flags = ["--method", "pixel3dmm", "--init", "n2fnet", "--normals", foreign(tmp_path, "head")]
+    code = fit(monkeypatch, tmp_path / "photo.png", "--out", tmp_path / "out", *flags)
+    assert code != 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "gives no normals in the view frame" in said
+    assert "--init neutral begins without it" in said
