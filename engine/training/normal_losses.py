@@ -29,12 +29,19 @@ class NormalLosses:
 
     head: Tensor  # AngMF, nats
     view: Tensor
+    pose: Tensor  # radians, by which the maps are turned as wholes, sum of both
     edges: Tensor  # mean difference of differences of neighbours
     parsing: Tensor  # cross-entropy, nats
 
-    def total(self, edge_weight: float, parsing_weight: float) -> Tensor:
+    def total(self, pose_weight: float, edge_weight: float, parsing_weight: float) -> Tensor:
         """What is minimised."""
-        return self.head + self.view + edge_weight * self.edges + parsing_weight * self.parsing
+        return (
+            self.head
+            + self.view
+            + pose_weight * self.pose
+            + edge_weight * self.edges
+            + parsing_weight * self.parsing
+        )
 
 
 def normal_losses(out: NormalOutputs, batch: Batch) -> NormalLosses:
@@ -45,10 +52,11 @@ def normal_losses(out: NormalOutputs, batch: Batch) -> NormalLosses:
         _mean(angmf(angles(n, truth), out.log_kappa[:, k]), weight * truth.any(dim=1))
         for k, (n, truth) in enumerate(maps)
     ]
+    pose = torch.stack([_turn(n, truth, weight).mean() for n, truth in maps]).sum()
     edges = torch.stack([_edges(n, truth, weight) for n, truth in maps]).sum()
     shares = weight.new_tensor([_PARSING_WEIGHT.get(name, 1.0) for name in PARSING])
     parsing = functional.cross_entropy(out.parsing, batch.parsing, shares, ignore_index=-1)
-    return NormalLosses(nll[0], nll[1], edges, parsing)
+    return NormalLosses(nll[0], nll[1], pose, edges, parsing)
 
 
 def angles(n: Tensor, truth: Tensor) -> Tensor:
@@ -84,6 +92,24 @@ def _feature_weight(batch: Batch) -> Tensor:
     marks = batch.landmarks[:, _FEATURES]
     gx, gy = (torch.exp(-0.5 * ((marks[..., k, None] - cells) * scale).square()) for k in range(2))
     return 1 + _FEATURE_GAIN * (gy.transpose(1, 2) @ gx).clamp_max(1)
+
+
+def _turn(n: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """(B,) radians by which each map of normals is turned as a whole.
+
+    The rotation w that explains most of the errors, for small angles: the least sum of
+    weight * |n - truth - w x truth|^2.
+    """
+    there = (weight * truth.any(dim=1))[:, None].flatten(2)  # (B, 1, pixels)
+    t, error = truth.flatten(2), torch.linalg.cross(truth, n, dim=1).flatten(2)
+    n_there = there.sum(dim=2).clamp_min(1.0)
+    moment = (there * error).sum(dim=2) / n_there
+    spread = (there * t) @ t.transpose(1, 2) / n_there[..., None]
+    seen = (there.sum(dim=2) / n_there)[..., None] * torch.eye(3, device=n.device)
+    # A map without a face has no errors; a flat one does not show every turn.
+    system = seen - spread + 1e-2 * torch.eye(3, device=n.device)
+    turn = torch.linalg.solve(system, moment)
+    return (turn.square().sum(dim=1) + 1e-8).sqrt()
 
 
 def _edges(n: Tensor, truth: Tensor, weight: Tensor) -> Tensor:

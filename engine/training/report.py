@@ -13,7 +13,7 @@ __all__ = ["ReportSettings", "TrainReport"]
 
 log = logging.getLogger(__name__)
 
-_LOSSES = ("loss", "head", "view", "edges", "parsing", "gradient")
+_LOSSES = ("loss", "head", "view", "pose", "edges", "parsing", "gradient")
 _SCORES = (
     "head_mean_deg", "head_median_deg", "view_mean_deg", "view_median_deg", "mask_iou",
     "rotation_median_deg",
@@ -57,15 +57,31 @@ class TrainReport:
 
     def begin(self) -> None:
         """Write the settings in force, which a training that goes on may have changed, and the
-        log's first line where there is no log.
+        log's first line where there is no log, or one of other columns.
 
         Raises: OutputError.
         """
         with replacing(self._out / "settings.json") as temporary:
             temporary.write_text(json.dumps(self._settings.to_dict(), indent=1) + "\n")
-        if not (self._out / "log.csv").exists():
-            with replacing(self._out / "log.csv") as temporary:
-                temporary.write_text(",".join(self._columns) + "\n")
+        before = self._rows_before()
+        if before is None or (before and tuple(before[0]) != self._columns):
+            with (
+                replacing(self._out / "log.csv") as temporary,
+                temporary.open("w", newline="", encoding="utf-8") as file,
+            ):
+                writer = csv.DictWriter(
+                    file, self._columns, extrasaction="ignore", lineterminator="\n"
+                )
+                writer.writeheader()
+                writer.writerows(before or [])
+
+    def _rows_before(self) -> list[dict[str, str]] | None:
+        """The rows of the log; None: there is no log."""
+        try:
+            with (self._out / "log.csv").open(newline="", encoding="utf-8") as file:
+                return list(csv.DictReader(file))
+        except FileNotFoundError:
+            return None
 
     def time_is_up(self) -> bool:
         """Whether the minutes given are over."""

@@ -36,6 +36,7 @@ class NormalTrainSettings:
     ema_decay: float = 0.999  # of the running mean of weights, which is what is validated and kept
     bf16: bool = True  # convolutions in bfloat16, where the processor computes in it
     # The losses.
+    pose_weight: float = 0.0  # of the turn of whole maps
     edge_weight: float = 0.5  # of differences between neighbouring normals
     parsing_weight: float = 0.3  # of the cross-entropy of the parsing
     # Augmentation; everything off with augment = false.

@@ -206,7 +206,7 @@ def _learn(
     with convolutions_in(on.device, bf16=settings.bf16):
         out = state.prepared(image, batch.points)
     losses = normal_losses(out, batch)
-    loss = losses.total(settings.edge_weight, settings.parsing_weight)
+    loss = losses.total(settings.pose_weight, settings.edge_weight, settings.parsing_weight)
     gradient = descend(state, loss, on, settings.clip_norm, settings.ema_decay)
     return _numbers(losses) | {"loss": float(loss.detach()), "gradient": gradient}
 

@@ -92,8 +92,26 @@ def test_the_loss_is_least_for_the_truth(ball_folder):
     wrong = normal_losses(NormalOutputs(batch.view, batch.head, kappa, -logits), batch)
     assert float(right.edges) == 0
     assert float(right.parsing) < 1e-6
-    for name in ("head", "view", "edges", "parsing"):
+    for name in ("head", "view", "pose", "edges", "parsing"):
         assert float(getattr(right, name)) < float(getattr(wrong, name))
+
+
+def test_the_turn_of_whole_maps_is_part_of_the_loss(ball_folder):
+    store = SampleStore(ball_folder, "train", 32)
+    store.refresh()
+    batch = batch_from_rows(store.read(np.arange(4)))
+    logits = torch.zeros(4, 8, 32, 32)
+    kappa = torch.full((4, 2, 32, 32), 2.0)
+    turn = Rotation.from_rotvec([0.03, -0.02, 0.01])
+    R = torch.from_numpy(turn.as_matrix()).float()
+    turned = torch.einsum("ij,bjyx->biyx", R, batch.view)
+    random = torch.Generator().manual_seed(0)
+    noise = 0.03 * torch.randn(turned.shape, generator=random)  # of pixels, which turns nothing
+    out = NormalOutputs(
+        batch.head, torch.nn.functional.normalize(turned + noise, dim=1), kappa, logits
+    )
+    found = float(normal_losses(out, batch).pose)
+    assert found == pytest.approx(turn.magnitude(), rel=0.15)
 
 
 def test_without_points_the_points_do_not_matter():

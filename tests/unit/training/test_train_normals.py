@@ -56,6 +56,21 @@ def test_training_goes_on_where_it_stopped(ball_folder: Path, tmp_path: Path):
     assert (told["widths"], told["steps"]) == ([8, 16, 16, 16], 8)
 
 
+def test_a_log_of_other_columns_is_kept_in_todays(ball_folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    train_normals(replace(SMALL, steps=4), TrainPaths(ball_folder, out))
+    before = rows(out)
+    without = [{k: v for k, v in row.items() if k != "pose"} for row in before]
+    with (out / "log.csv").open("w") as file:
+        writer = csv.DictWriter(file, list(without[0]))
+        writer.writeheader()
+        writer.writerows(without)
+    train_normals(replace(SMALL, steps=6), TrainPaths(ball_folder, out))
+    assert [row["step"] for row in rows(out)] == ["2", "4", "6"]
+    assert rows(out)[0] == before[0] | {"pose": ""}
+    assert float(rows(out)[2]["pose"]) > 0
+
+
 def test_a_finished_training_is_validated_and_left_as_it_is(ball_folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     scores = train_normals(SMALL, TrainPaths(ball_folder, out))
