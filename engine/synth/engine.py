@@ -150,7 +150,7 @@ class SampleMaker:
         worn = draw_worn(rng, self._wardrobe, hair_colour)
         other_skin = (0.0, 0.0)
         if self._varies:
-            aside = rng.spawn(1)[0]  # what is drawn from the other one stays as it is
+            aside = rng.spawn(1)[0]  # of its own: all else is drawn as without variation
             worn = with_hair_restyled(aside, worn, head)
             other_skin = (float(aside.choice(self._wardrobe.skins)), aside.uniform(0, _OTHER_SKIN))
         props = draw_props(rng, head, posed, np.exp(tone), has_hair=_has_hair(worn))

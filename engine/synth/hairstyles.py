@@ -1,4 +1,4 @@
-"""Changes of hair, so that a dozen styles become many.
+"""Changes of hair, so that a few styles become many.
 
 Where hair sits must tell nothing of how a head is turned, or a network learns the few styles by
 heart and errs with any other.
@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from engine.types import F32, F64
 
-__all__ = ["restyled"]
+__all__ = ["hair_moves"]
 
 _CENTRE_BELOW_TOP = 0.095  # metres, of the skull
 _TURN_DEG = (9.0, 10.0, 5.0)  # standard deviations: nod, turn, tilt
@@ -22,7 +22,7 @@ _CUT, _CUT_AT = 0.3, (0.06, 0.12)  # share of styles; metres from the centre
 _UNDER_SKIN = 0.35  # of the distance to the centre: what is cut off ends inside of the skull
 
 
-def restyled(rng: np.random.Generator, hair: F32, head: F32) -> F32:
+def hair_moves(rng: np.random.Generator, hair: F32, head: F32) -> F32:
     """(M, 3) how far each vertex of a hairstyle moves.
 
     Turned, sized, lengthened or cut, waved, in part cut off.

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.flame.posed import surface_points
 from engine.synth.glasses import ear_roots
-from engine.synth.hairstyles import restyled
+from engine.synth.hairstyles import hair_moves
 from engine.synth.pack import Attachment, SynthHead, SynthLight, SynthPack
 from engine.synth.posing import PosedPerson
 from engine.synth.props import Prop, glasses, hat, occluder, torso
@@ -90,9 +90,9 @@ def draw_worn(rng: np.random.Generator, wardrobe: Wardrobe, hair_colour: F32) ->
 
 
 def with_hair_restyled(rng: np.random.Generator, worn: list[Worn], head: SynthHead) -> list[Worn]:
-    """The same, with hair that is turned, sized and cut anew; see `restyled`."""
+    """The same, with hair that is turned, sized and cut anew; see `hair_moves`."""
     return [
-        replace(w, moved=restyled(rng, w.attachment.vertices[head.name], head.model.v_template))
+        replace(w, moved=hair_moves(rng, w.attachment.vertices[head.name], head.model.v_template))
         if w.attachment.kind == "hair"
         else w
         for w in worn

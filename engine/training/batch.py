@@ -119,8 +119,7 @@ def warped(batch: Batch, new_from_old: F64) -> Batch:
     crop-view frame. What was outside of the old crop repeats the picture's border; it has no truth.
     """
     size = batch.size
-    lifted = np.concatenate([new_from_old, np.tile([[[0.0, 0.0, 1.0]]], (len(batch.K), 1, 1))], 1)
-    grid = sampling_grid(lifted, size)
+    grid = sampling_grid(new_from_old, size)
     turn = torch.from_numpy(
         np.stack([_turn_of_view(K, A, size) for K, A in zip(batch.K, new_from_old, strict=True)])
     ).float()
@@ -143,18 +142,28 @@ def warped(batch: Batch, new_from_old: F64) -> Batch:
         view=_unit_or_zero(torch.einsum("bij,bjyx->biyx", turn, view)),
         parsing=parsing[:, 0].long(),
         landmarks=batch.landmarks @ A[:, :, :2].transpose(1, 2) + A[:, None, :, 2],
-        K=lifted @ batch.K,
+        K=_lifted(new_from_old) @ batch.K,
     )
 
 
 def sampling_grid(new_from_old: F64, size: int) -> Tensor:
-    """(B, S, S, 2) where each new pixel lies in the old picture, -1..1 from edge to edge."""
+    """(B, S, S, 2) where each new pixel lies in the old picture, -1..1 from edge to edge.
+
+    Args:
+        new_from_old: (B, 2, 3) similarities of pixels.
+    """
     unit_from_px = np.array([[2 / size, 0, 1 / size - 1], [0, 2 / size, 1 / size - 1], [0, 0, 1]])
-    theta = unit_from_px @ np.linalg.inv(new_from_old) @ np.linalg.inv(unit_from_px)
+    theta = unit_from_px @ np.linalg.inv(_lifted(new_from_old)) @ np.linalg.inv(unit_from_px)
     shape = [len(theta), 1, size, size]
     return functional.affine_grid(
         torch.from_numpy(theta[:, :2]).float(), shape, align_corners=False
     )
+
+
+def _lifted(moves: F64) -> F64:
+    """(B, 3, 3) from (B, 2, 3): a last row of 0, 0, 1."""
+    full: F64 = np.concatenate([moves, np.tile([[[0.0, 0.0, 1.0]]], (len(moves), 1, 1))], axis=1)
+    return full
 
 
 def _turn_of_view(K: F64, new_from_old: F64, size: int) -> F64:

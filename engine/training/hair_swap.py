@@ -80,12 +80,11 @@ def _corners(image: Tensor, random: Generator) -> Tensor:
 
 
 def _places(n: int, size: int, random: Generator) -> F64:
-    """(n, 3, 3) new px from old px."""
+    """(n, 2, 3) new px from old px."""
 
     def draw(*shape: int) -> F64:
         drawn: F64 = 2 * torch.rand(shape, generator=random).double().numpy() - 1
         return drawn
 
     angle, scale = np.radians(_ANGLE_DEG) * draw(n), np.exp(_SCALE * draw(n))
-    moves = similarities(angle, scale, _SHIFT * size * draw(n, 2), size)
-    return np.concatenate([moves, np.tile([[[0.0, 0.0, 1.0]]], (n, 1, 1))], axis=1)
+    return similarities(angle, scale, _SHIFT * size * draw(n, 2), size)

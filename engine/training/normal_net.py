@@ -114,7 +114,7 @@ class NormalNet(nn.Module):
             x = up(_doubled(narrow(x)) + skip)
         # Edges come from the picture itself; adding is cheaper than joining channels.
         x = functional.relu(_doubled(self.widen(x)) + self.detail(centred))
-        # One plane a channel, as the truth has them: losses are then a third faster.
+        # One plane a channel, as the truth has them: mixed layouts make losses slower.
         raw = self.heads(self.full(x)).float().contiguous()
         head, view, log_kappa, parsing = raw.split((3, 3, 2, len(PARSING)), dim=1)
         return NormalOutputs(_unit(head), _unit(view), log_kappa.clamp(*_LOG_KAPPA), parsing)
