@@ -127,6 +127,8 @@ class Reconstructor:
         if chosen.needs_normals and self._normals is None:
             raise ValueError(f"method {method} needs normals: pass a NormalEstimator")
         self._followers.load(chosen)
+        if chosen.needs_normals and self._normals is not None:
+            self._followers.check_frames(chosen, self._normals.frames, self._normals.path.name)
 
         def new_face() -> _Face:
             follower = self._followers.new(chosen)
@@ -274,6 +276,14 @@ class _Normals:
     def __init__(self, model: HeadModel, estimator: SeesNormals) -> None:
         self._estimator = estimator
         self._residual = NormalResidual(model)
+
+    @property
+    def path(self) -> Path:
+        return self._estimator.path
+
+    @property
+    def frames(self) -> frozenset[str]:
+        return self._estimator.frames
 
     @property
     def provider(self) -> str:

@@ -17,7 +17,6 @@ from engine.benchmark.predictors import (
 from engine.errors import AssetError, EngineError, ProviderError
 from engine.fitting.settings import FitSettings
 from engine.flame.model import HeadModel
-from engine.followers import check_method
 from engine.head_choice import chosen_head_model
 from engine.io.assets import sha256_of
 from engine.methods import METHODS, method_named, network_identity
@@ -140,8 +139,6 @@ class MethodMaker:
         self, name: str, weights: Path | None, neutral: bool, n_faces: int
     ) -> FitterPredictor:
         method = method_named(name)
-        if method.needs_normals and self.setup.normals is not None:  # of whatever frames
-            check_method(name, self.model, weights, choose_normals(self.setup.normals))
         normals = self.seeing() if method.needs_normals else None
         fitter = Reconstructor(
             self.model,

@@ -92,7 +92,7 @@ def test_normals_are_seen_timed_and_compared_where_a_network_is_given(
 class LargeMaps:
     """A stage in the place of the NormalEstimator, that wants larger crops than usual."""
 
-    size_px = 320
+    size_px, path, frames = 320, Path("fake.onnx"), frozenset({"head", "view"})
 
     def __init__(self) -> None:
         self.crops: list[FaceCrop] = []
@@ -255,6 +255,7 @@ class CountedNormals:
     """A stage in the place of the NormalEstimator: counts whose normals it saw."""
 
     size_px, provider, fallback = 192, "fake", ""
+    path, frames = Path("fake.onnx"), frozenset({"head", "view"})
 
     def __init__(self) -> None:
         self.seen: list[int] = []
