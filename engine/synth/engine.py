@@ -20,6 +20,7 @@ from engine.synth.crop_maps import crop_maps, draw_crop
 from engine.synth.light_rig import LightRig, draw_light_rig, mixed_light
 from engine.synth.live_points import PointFinder, modelled_points, true_points
 from engine.synth.look import draw_hair_colour, draw_look, draw_skin_tone
+from engine.synth.made_hair import MadeHair
 from engine.synth.pack import SynthHead, SynthPack
 from engine.synth.pack_file import load_pack
 from engine.synth.person import Person, draw_person
@@ -74,6 +75,7 @@ class SampleMaker:
             pack = load_pack(settings.pack) if settings.pack else builtin_pack()
         self._heads = _populations(settings, pack)
         self._wardrobe = Wardrobe.of_split(pack, settings.split)
+        self._made = MadeHair(self._heads) if self._varies else None
         self._ctx = headless_context()
         self._renderer = SceneRenderer(self._ctx, pack)
         self._posers = {head.name: PersonPoser(head) for head in self._heads}
@@ -149,9 +151,9 @@ class SampleMaker:
         layer = int(self._wardrobe.skins[rng.integers(len(self._wardrobe.skins))])
         worn = draw_worn(rng, self._wardrobe, hair_colour)
         other_skin = (0.0, 0.0)
-        if self._varies:
+        if self._made is not None:
             aside = rng.spawn(1)[0]  # of its own: all else is drawn as without variation
-            worn = with_hair_restyled(aside, worn, head)
+            worn = with_hair_restyled(aside, worn, head, self._made)
             other_skin = (float(aside.choice(self._wardrobe.skins)), aside.uniform(0, _OTHER_SKIN))
         props = draw_props(rng, head, posed, np.exp(tone), has_hair=_has_hair(worn))
         props = [prop for prop in props if _is_clear_of(prop, placement)]

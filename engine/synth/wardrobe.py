@@ -7,6 +7,7 @@ import numpy as np
 from engine.flame.posed import surface_points
 from engine.synth.glasses import ear_roots
 from engine.synth.hairstyles import hair_moves
+from engine.synth.made_hair import MadeHair
 from engine.synth.pack import Attachment, SynthHead, SynthLight, SynthPack
 from engine.synth.posing import PosedPerson
 from engine.synth.props import Prop, glasses, hat, occluder, torso
@@ -16,6 +17,7 @@ from engine.types import F32, F64, I32
 __all__ = ["Wardrobe", "draw_props", "draw_worn", "with_hair_restyled"]
 
 _HAIR, _BROWS, _LASHES = 0.82, 0.7, 0.6  # shares of people who wear them
+_MADE, _MADE_AS_CUT = 0.6, 0.6  # shares: of restyled hair, and of that what is left as it is cut
 _NEAR, _COVERED_SHARE = 0.008, 0.15  # metres; of the landmarks
 _GLASSES, _HAT, _OCCLUDER, _CLOTHES = 0.22, 0.10, 0.10, 0.85
 
@@ -89,14 +91,22 @@ def draw_worn(rng: np.random.Generator, wardrobe: Wardrobe, hair_colour: F32) ->
     return worn
 
 
-def with_hair_restyled(rng: np.random.Generator, worn: list[Worn], head: SynthHead) -> list[Worn]:
-    """The same, with hair that is turned, sized and cut anew; see `hair_moves`."""
-    return [
-        replace(w, moved=hair_moves(rng, w.attachment.vertices[head.name], head.model.v_template))
-        if w.attachment.kind == "hair"
-        else w
-        for w in worn
-    ]
+def with_hair_restyled(
+    rng: np.random.Generator, worn: list[Worn], head: SynthHead, made: MadeHair
+) -> list[Worn]:
+    """The same, with hair that is turned, sized and cut anew, or made; see `hair_moves`."""
+    return [_restyled(rng, w, head, made) if w.attachment.kind == "hair" else w for w in worn]
+
+
+def _restyled(rng: np.random.Generator, worn: Worn, head: SynthHead, made: MadeHair) -> Worn:
+    moved: F32 | float = 0.0
+    if rng.random() < _MADE:
+        worn = replace(worn, attachment=made.attachments[rng.integers(len(made.attachments))])
+        moved = made.cut(rng, head.name)
+        if rng.random() < _MADE_AS_CUT:
+            return replace(worn, moved=moved)
+    lies = worn.attachment.vertices[head.name] + moved
+    return replace(worn, moved=moved + hair_moves(rng, lies, head.model.v_template))
 
 
 def draw_props(
