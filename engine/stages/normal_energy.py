@@ -33,6 +33,7 @@ class NormalConfig:
     head_noise_deg: float = 6.0  # standard deviation of head normals, each vertex on its own
     view_noise_deg: float = 6.0  # of view normals
     common_deg: float = 3.0  # of the turn that a whole map shares, about each axis
+    turn_deg: float = 3.0  # of the turn from the head map's frame to the view map's, on each axis
     slope_deg: float = 3.0  # of how much that turn grows, per standard deviation across the face
     outlier: float = 0.25  # length of a difference beyond which a normal hardly counts: 14 degrees
     facing: float = 0.15  # cosine to the line of sight from which on a vertex counts
@@ -119,7 +120,7 @@ class NormalEnergy:
         weighted = own * weight
         H_turn = (weighted @ own.transpose(0, 2, 1)).sum(axis=0).astype(np.float64)
         # The two maps' frames err: their turn is known no better than that.
-        bias = 2 * np.radians(self._config.common_deg) ** 2
+        bias = np.radians(self._config.turn_deg) ** 2
         limited = np.linalg.inv(np.eye(3) + bias * H_turn)
         H[:3, :3] += limited @ H_turn
         g[:3] -= limited @ (weighted @ residual[:, :, None]).sum(axis=0)[:, 0]

@@ -51,7 +51,9 @@ class RefineConfig:
 
 
 FOR_PREDICTED = RefineConfig(
-    normals=NormalConfig(head_noise_deg=12.0, view_noise_deg=12.0, common_deg=6.0, slope_deg=6.0),
+    normals=NormalConfig(
+        head_noise_deg=12.0, view_noise_deg=12.0, common_deg=6.0, turn_deg=2.0, slope_deg=6.0
+    ),
     landmarks=FitConfig(noise_scale=5.0),
 )
 """For the shipped normal network, whose errors are larger, and more alike over a map, than the

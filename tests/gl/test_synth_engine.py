@@ -117,6 +117,24 @@ def test_varied_looks_change_the_picture_and_nothing_of_the_truth(pack: SynthPac
         assert same.mean() > 0.95  # but for pixels that hair covers in part
 
 
+def test_some_hair_of_training_is_made(pack: SynthPack) -> None:
+    makers = [
+        SampleMaker(SynthSettings(seed=5, mediapipe_share=0.0, varied=on), pack)
+        for on in (True, False)
+    ]
+    varied, as_made = ([maker.make(i) for i in range(10)] for maker in makers)
+    for maker in makers:
+        maker.close()
+    names = [str(sample.meta["hair"]) for sample in varied]
+    assert any(name.startswith("made") for name in names)
+    assert not any(str(sample.meta["hair"]).startswith("made") for sample in as_made)
+    # Whoever wears hair as drawn without variation wears some, and nobody else does.
+    assert [bool(name) for name in names] == [bool(sample.meta["hair"]) for sample in as_made]
+    hair = PARSING.index("hair")
+    shares = [(s.parsing == hair).mean() for s in varied if s.meta["hair"]]
+    assert max(shares) > 0.02
+
+
 def test_validation_is_never_varied(pack: SynthPack) -> None:
     makers = [
         SampleMaker(SynthSettings(seed=5, split="val", mediapipe_share=0.0, varied=on), pack)
