@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.assets, pytest.mark.gl, pytest.mark.slow]
 # Maps and landmarks are exact here, and steps are taken until nothing moves.
 EXACT = RefineConfig(
     n_steps=6,
-    normals=NormalConfig(head_noise_deg=2, view_noise_deg=2, common_deg=0.2, turn_deg=0.2, slope_deg=0.2),
+    normals=NormalConfig(
+        head_noise_deg=2, view_noise_deg=2, common_deg=0.2, turn_deg=0.2, slope_deg=0.2
+    ),
     landmarks=FitConfig(noise_scale=1.0),
 )
 

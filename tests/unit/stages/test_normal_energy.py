@@ -120,7 +120,9 @@ def residuals(
     return tuple((across * r).sum(axis=1).T for r in (r_head, r_view))
 
 
-LOOSE = NormalConfig(common_deg=1e-3, turn_deg=1e-3, slope_deg=1e-3, outlier=1e6, hidden_from_deg=180)
+LOOSE = NormalConfig(
+    common_deg=1e-3, turn_deg=1e-3, slope_deg=1e-3, outlier=1e6, hidden_from_deg=180
+)
 
 
 def moved(model: HeadModel, at: Unknowns, column: int, step: float) -> Unknowns:
