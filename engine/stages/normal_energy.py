@@ -33,8 +33,8 @@ class NormalConfig:
     head_noise_deg: float = 6.0  # standard deviation of head normals, each vertex on its own
     view_noise_deg: float = 6.0  # of view normals
     common_deg: float = 3.0  # of the turn that a whole map shares, about each axis
-    turn_deg: float = 3.0  # of the turn from the head map's frame to the view map's, on each axis
     slope_deg: float = 3.0  # of how much that turn grows, per standard deviation across the face
+    turn_deg: float = 4.2  # of the turn between a head and a view map, about each axis
     outlier: float = 0.25  # length of a difference beyond which a normal hardly counts: 14 degrees
     facing: float = 0.15  # cosine to the line of sight from which on a vertex counts
     facing_full: float = 0.35  # and from which on it counts fully

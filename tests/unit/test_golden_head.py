@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.assets, pytest.mark.gl, pytest.mark.slow]
 EXACT = RefineConfig(
     n_steps=6,
     normals=NormalConfig(
-        head_noise_deg=2, view_noise_deg=2, common_deg=0.2, turn_deg=0.2, slope_deg=0.2
+        head_noise_deg=2, view_noise_deg=2, common_deg=0.2, slope_deg=0.2, turn_deg=0.2
     ),
     landmarks=FitConfig(noise_scale=1.0),
 )

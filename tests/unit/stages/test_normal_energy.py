@@ -121,7 +121,7 @@ def residuals(
 
 
 LOOSE = NormalConfig(
-    common_deg=1e-3, turn_deg=1e-3, slope_deg=1e-3, outlier=1e6, hidden_from_deg=180
+    common_deg=1e-3, slope_deg=1e-3, turn_deg=1e-3, outlier=1e6, hidden_from_deg=180
 )
 
 

@@ -27,7 +27,7 @@ from tests.rendered_faces import (
 
 pytestmark = [pytest.mark.assets, pytest.mark.gl]
 
-EXACT = RefineConfig(normals=NormalConfig(2.0, 2.0, common_deg=0.1, turn_deg=0.1, slope_deg=0.1))
+EXACT = RefineConfig(normals=NormalConfig(2.0, 2.0, common_deg=0.1, slope_deg=0.1, turn_deg=0.1))
 """For normals that are drawn, not seen by a network."""
 
 
