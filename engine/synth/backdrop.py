@@ -5,6 +5,7 @@ import numpy as np
 
 from engine.render.colour import linear_from_srgb
 from engine.synth.pack import SynthLight
+from engine.synth.soft_noise import soft_noise
 from engine.types import F32, U8
 
 __all__ = ["draw_backdrop"]
@@ -42,7 +43,7 @@ def _cloth(rng: np.random.Generator, size: int) -> U8:
     ramp = np.linspace(-1, 1, size)
     turn = rng.uniform(0, 2 * np.pi)
     slope = np.cos(turn) * ramp[None, :] + np.sin(turn) * ramp[:, None]
-    coarse = cv2.resize(rng.normal(0, 1, (6, 6)), (size, size), interpolation=cv2.INTER_CUBIC)
+    coarse = soft_noise(rng, (size, size), (6, 6))
     shade = 1 + rng.uniform(0, 0.35) * slope + rng.uniform(0, 0.12) * coarse
     cloth: U8 = np.clip(colour * shade[..., None], 0, 255).astype(np.uint8)
     return cloth

@@ -13,6 +13,7 @@ from engine.synth.head_labels import face_classes, face_parts
 from engine.synth.pack import Attachment, Skin, SynthHead, SynthLight, SynthPack
 from engine.synth.skin_masks import skin_masks
 from engine.synth.skins import crop_uv
+from engine.synth.soft_noise import soft_noise
 from engine.synth.spherical_harmonics import equirect_directions
 from engine.types import F64, I32, U8
 
@@ -65,7 +66,7 @@ def _skin_mesh(model: HeadModel, uv: F64, uv_faces: I32) -> tuple[F64, I32, F64,
 
 def _skin(name: str, roughness: float) -> Skin:
     rng = np.random.default_rng(7)
-    coarse = cv2.resize(rng.normal(0, 1, (32, 16, 3)), (64, 124), interpolation=cv2.INTER_CUBIC)
+    coarse = soft_noise(rng, (124, 64), (32, 16, 3))
     albedo = np.array([205.0, 160.0, 138.0]) * (1 + 0.06 * roughness * coarse)
     return Skin(name, np.clip(albedo, 0, 255).astype(np.uint8))
 

@@ -152,7 +152,9 @@ class SampleMaker:
         worn = draw_worn(rng, self._wardrobe, hair_colour)
         other_skin = (0.0, 0.0)
         if self._made is not None:
-            aside = rng.spawn(1)[0]  # of its own: all else is drawn as without variation
+            aside = rng.spawn(1)[
+                0
+            ]  # a generator of its own: all else is drawn as without variation
             worn = with_hair_restyled(aside, worn, head, self._made)
             other_skin = (float(aside.choice(self._wardrobe.skins)), aside.uniform(0, _OTHER_SKIN))
         props = draw_props(rng, head, posed, np.exp(tone), has_hair=_has_hair(worn))

@@ -7,7 +7,13 @@ import numpy as np
 from engine.synth.cloth_colours import cloth_colour
 from engine.synth.face_axes import FaceAxes, face_axes
 from engine.synth.prop_shapes import Prop, Shape, both_sides, grid, rounded_body, unit
-from engine.synth.skull_shell import SkullShell, around_the_top, directions_of
+from engine.synth.skull_shell import (
+    SkullShell,
+    around_the_top,
+    directions_of,
+    skull_centre,
+    skull_shell,
+)
 from engine.types import F32, F64
 
 __all__ = ["hat"]
@@ -26,15 +32,11 @@ def hat(rng: np.random.Generator, landmarks: F32, skull_vertices: F32) -> list[P
     """
     axes = face_axes(landmarks)
     head = axes.to_local(skull_vertices)
-    upper = head[head[:, 1] > 5.0]
-    middle = 0.5 * (upper.min(axis=0) + upper.max(axis=0))
-    brow = axes.to_local(landmarks[17:27])[:, 1].max()
-    centre = np.array([0.0, brow + 2.0, middle[2]])
     kinds: list[Callable[..., list[Prop]]] = [_beanie, _cap, _brimmed, _headband, _helmet, _scarf]
     make = kinds[int(rng.choice(len(kinds), p=[0.24, 0.26, 0.14, 0.1, 0.08, 0.18]))]
     if make is _scarf:
         return make(rng, axes, head)
-    return make(rng, axes, SkullShell(head[head[:, 1] > -30.0], centre))
+    return make(rng, axes, skull_shell(head, skull_centre(head, axes.to_local(landmarks))))
 
 
 def _rim(front: float, side: float, back: float) -> F64:

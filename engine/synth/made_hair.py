@@ -1,9 +1,8 @@
 """Hair in cuts that no source has: sheets of strands over the skull, then hanging."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from engine.flame.posed import surface_points
@@ -11,22 +10,27 @@ from engine.synth.binding import bind, followed_vertices
 from engine.synth.face_axes import FaceAxes, face_axes
 from engine.synth.pack import Attachment, SynthHead
 from engine.synth.prop_shapes import Shape, grid, merged
-from engine.synth.skull_shell import SkullShell, directions_of
+from engine.synth.skull_shell import SkullShell, directions_of, skull_centre, skull_shell
+from engine.synth.soft_noise import soft_noise
+from engine.synth.strands import fallen_strands
 from engine.types import F32, F64, I32, U8
 
-__all__ = ["MadeHair", "strand_picture"]
+__all__ = ["MadeHair"]
 
 _ROWS, _COLUMNS = 16, 48  # of a sheet, along and across its strands
-_PICTURES, _PICTURE_PX = 8, 512
+_PICTURES = 8  # of strands, for all heads and cuts
 _INNER = 0.45  # of the hair's thickness: the sheet under the outermost, so that no skull shows
-_HAIRLINE_DEG, _OPEN_DEG, _PART_DEG = (24.0, 57.0), (36.0, 95.0), 14.0
+# Latitudes are above the brow, longitudes from straight ahead; ranges are of even chances.
+_HAIRLINE_DEG, _OPEN_DEG = (24.0, 57.0), (36.0, 95.0)  # top of the open face; to its sides
+_PART_DEG = 14.0  # standard deviation of the parting's longitude
 _RAMP_DEG = (4.0, 55.0)  # of latitude, in which a hairline opens from its part to its full width
-_SHORT_MM, _MIDDLE_MM, _LONG_MM = (110.0, 175.0), (165.0, 270.0), (260.0, 450.0)
+_LENGTHS_MM = ((110.0, 175.0), (165.0, 270.0), (260.0, 450.0))  # from the crown
+_LENGTH_SHARES = (0.2, 0.45, 0.35)
 _LEAVES_DEG = (-35.0, 8.0)  # latitude at which strands leave the head and hang
 _FLARE_DEG, _CURL_DEG = (-14.0, 24.0), 45.0  # of what hangs: from upright, and its ends
-_THICK_MM, _UNEVEN_MM = (4.0, 32.0), (0.0, 9.0)
-_FRINGE, _FRINGE_DEG, _FRINGE_END_DEG = 0.5, (12.0, 66.0), (-8.0, 30.0)
-_BELOW_MM, _CENTRE_ABOVE_BROW_MM = -30.0, 2.0  # as hats take their skull
+_THICK_MM, _UNEVEN_MM = (4.0, 32.0), (0.0, 9.0)  # over the skull, and how much that varies
+_FRINGE = 0.5  # share of cuts that have one
+_FRINGE_DEG, _FRINGE_END_DEG = (12.0, 66.0), (-8.0, 30.0)  # to its sides; latitude of its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class MadeHair:
             for name, (head, _) in skulls.items()
         }
         self.attachments = [
-            _attachment(f"made{number}", shape, strand_picture(number), self._rest, bound)
+            _attachment(f"made{number}", shape, fallen_strands(number), self._rest, bound)
             for number in range(_PICTURES)
         ]
 
@@ -100,12 +104,8 @@ def _skull(head: SynthHead) -> _Skull:
     outer = np.unique(model.faces[head.part == 0])
     with_ears = axes.to_local(model.v_template[outer])
     bare = axes.to_local(model.v_template[np.setdiff1d(outer, model.regions["ears"])])
-    upper = with_ears[with_ears[:, 1] > 5.0]
-    middle = 0.5 * (upper.min(axis=0) + upper.max(axis=0))
-    brow = axes.to_local(landmarks[17:27])[:, 1].max()
-    centre = np.array([0.0, brow + _CENTRE_ABOVE_BROW_MM, middle[2]])
-    over, behind = (SkullShell(p[p[:, 1] > _BELOW_MM], centre) for p in (with_ears, bare))
-    return _Skull(axes, (over, behind))
+    centre = skull_centre(with_ears, axes.to_local(landmarks))
+    return _Skull(axes, (skull_shell(with_ears, centre), skull_shell(bare, centre)))
 
 
 def _combed(skull: _Skull) -> F32:
@@ -120,12 +120,13 @@ def _drawn(rng: np.random.Generator, skull: _Skull) -> F32:
     lengths = _lengths(rng)
     hangs = _Hang.drawn(rng)
     edges = _Hairline.drawn(rng)
-    uneven = _soft_noise(rng, (_ROWS, _COLUMNS), 6) * rng.uniform(*_UNEVEN_MM)
-    taper = np.minimum(1.0, 0.25 + np.minimum(np.linspace(0, 1, _COLUMNS), 1) * 8)
+    uneven = soft_noise(rng, (_ROWS, _COLUMNS), (3, 6)) * rng.uniform(*_UNEVEN_MM)
+    taper = np.minimum(1.0, 0.25 + 8 * np.linspace(0, 1, _COLUMNS))
     taper = np.minimum(taper, taper[::-1])
     height = (thick + np.maximum(uneven, -0.7 * thick)) * taper
-    outer = _sheet(shell, lengths, height, edges.longitudes, hangs)
-    inner = _sheet(shell, lengths, _INNER * height, edges.longitudes, hangs)
+    outer = _sheet(shell, lengths, height, edges, hangs)
+    inner = _sheet(shell, lengths, _INNER * height, edges, hangs)
+    # Without a fringe its sheet lies in the inner one.
     fringe = _fringe(rng, shell, thick) if rng.random() < _FRINGE else inner
     points = np.concatenate([sheet.reshape(-1, 3) for sheet in (outer, inner, fringe)])
     return skull.axes.to_model(points)
@@ -133,10 +134,10 @@ def _drawn(rng: np.random.Generator, skull: _Skull) -> F32:
 
 def _lengths(rng: np.random.Generator) -> F64:
     """(_COLUMNS,) mm of strands from one side's edge round the back to the other's."""
-    mean = rng.uniform(*(_SHORT_MM, _MIDDLE_MM, _LONG_MM)[int(rng.choice(3, p=[0.2, 0.45, 0.35]))])
+    mean = rng.uniform(*_LENGTHS_MM[int(rng.choice(len(_LENGTHS_MM), p=_LENGTH_SHARES))])
     round_head = np.linspace(-1, 1, _COLUMNS)
     sides = rng.normal(0, 0.12) * np.abs(round_head) ** rng.uniform(1, 6)
-    layers = 0.06 * rng.random() * _soft_noise(rng, (1, _COLUMNS), 10)[0]
+    layers = 0.06 * rng.random() * soft_noise(rng, (1, _COLUMNS), (5, 10))[0]
     lengths: F64 = mean * np.clip(1 + sides + 0.05 * rng.normal() * round_head + layers, 0.5, 1.5)
     return lengths
 
@@ -167,8 +168,8 @@ class _Hairline:
     top: float  # radians of latitude, of the hair's beginning ahead
     ramp: float  # radians
     part: float  # radians of longitude
-    left: float
-    right: float
+    left: float  # radians from straight ahead to where hair begins, at the open face's widest
+    right: float  # the same, to the other side
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> "_Hairline":
@@ -197,15 +198,20 @@ def _sheet(
     shell: SkullShell,
     lengths: F64,
     height: F64,
-    longitudes: Callable[[F64], F64],
+    edges: _Hairline,
     hangs: _Hang,
 ) -> F64:
-    """(_ROWS, _COLUMNS, 3) local mm: strands from the crown, over the shell, then hanging."""
+    """Strands from the crown, over the shell, then hanging.
+
+    Args:
+        lengths: (_COLUMNS,) mm. height: (_ROWS, _COLUMNS) mm over the shell.
+    Returns: (_ROWS, _COLUMNS, 3) mm of the head's FaceAxes.
+    """
     mean_reach = float(shell.reach(np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0]])).mean())
     along = np.linspace(0, 1, _ROWS)[:, None] * lengths
     on_head = (np.pi / 2 - hangs.leaves) * mean_reach
     latitude = np.pi / 2 - 1e-3 - np.minimum(along, on_head) / mean_reach
-    longitude = longitudes(latitude)
+    longitude = edges.longitudes(latitude)
     below = np.maximum(along - on_head, 0.0)
     longitude = longitude - hangs.drift * 1e-3 * below * np.sin(longitude)
     rises = np.minimum(1.0, 0.2 + 5 * np.linspace(0, 1, _ROWS))[:, None]
@@ -220,7 +226,11 @@ def _sheet(
 
 
 def _fringe(rng: np.random.Generator, shell: SkullShell, thick: float) -> F64:
-    """(_ROWS, _COLUMNS, 3) local mm: what falls over the forehead."""
+    """(_ROWS, _COLUMNS, 3) mm of the head's FaceAxes: what falls over the forehead.
+
+    Args:
+        thick: mm, of the hair around it.
+    """
     left, right = rng.uniform(*_FRINGE_DEG, 2)
     part, top = rng.normal(0, 12), rng.uniform(55, 85)
     across, along = np.linspace(-1, 1, _COLUMNS), np.linspace(0, 1, _ROWS)[:, None]
@@ -233,44 +243,3 @@ def _fringe(rng: np.random.Generator, shell: SkullShell, thick: float) -> F64:
     height = np.maximum(2.0, thick * rng.uniform(0.5, 1.1) * (0.35 + 1.3 * along * (1 - along)))
     points: F64 = shell.around(directions_of(latitude, longitude), height)
     return points
-
-
-def _soft_noise(rng: np.random.Generator, shape: tuple[int, int], cells: int) -> F64:
-    """Smooth noise of about unit size; `cells` across, fewer along."""
-    coarse = rng.normal(0, 1, (max(2, cells // 2), cells))
-    soft: F64 = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return soft
-
-
-def strand_picture(number: int) -> U8:
-    """(512, 512, 4) RGBA, grey: strands that fall along v, wavy, ragged at their ends and sides.
-
-    Args:
-        number: of the picture; each has its own waves, tips and gaps.
-    """
-    rng = np.random.default_rng([17, number])
-    px = _PICTURE_PX
-    v, u = np.mgrid[0:px, 0:px] / px
-    wave = rng.uniform(0, 0.02) * np.sin(
-        2 * np.pi * (v * rng.uniform(2, 9) + 0.3 * _soft_noise(rng, (px, px), 14))
-    )
-    x = ((u + wave) % 1 * px).astype(np.float32)
-    y = (v * px).astype(np.float32)
-
-    def fallen(cells: int, rows: int) -> F64:
-        strands = cv2.resize(
-            rng.normal(0, 1, (rows, cells)), (px, px), interpolation=cv2.INTER_CUBIC
-        )
-        moved: F64 = cv2.remap(strands, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return moved
-
-    fine, locks, wide = fallen(px // 2, 8), fallen(px // 9, 5), fallen(px // 32, 4)
-    grey = np.clip(128 + rng.uniform(12, 34) * (0.7 * fine + 0.6 * locks + 0.4 * wide), 25, 255)
-    ragged = rng.choice([0.03, 0.12, 0.35])
-    tips = 1 - ragged * (0.5 + 0.25 * locks + 0.25 * fine)
-    gaps = rng.choice([0.0, 0.5, 1.1]) * np.clip(v - rng.uniform(0.2, 0.7), 0, 1)
-    side = rng.uniform(0.005, 0.05) * (1 + 0.6 * locks)
-    inside = np.minimum(np.minimum(tips - v, np.minimum(u, 1 - u) - side) * 40, 1)
-    alpha = np.clip(np.minimum(inside, 1.2 - gaps * (1.5 + locks + 0.5 * fine)), 0, 1)
-    rgba = np.dstack([grey, grey, grey, 255 * alpha])
-    return np.asarray(rgba.round(), np.uint8)

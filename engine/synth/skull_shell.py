@@ -8,10 +8,13 @@ import numpy as np
 from engine.synth.prop_shapes import unit
 from engine.types import F64
 
-__all__ = ["SkullShell", "around_the_top", "directions_of"]
+__all__ = ["SkullShell", "around_the_top", "directions_of", "skull_centre", "skull_shell"]
 
 _ROWS, _COLUMNS = 24, 48
 """Cells of 7.5 degrees of latitude and longitude."""
+
+# Millimetres above the eyes, as in FaceAxes.
+_CRANIUM_FROM, _COVERED_FROM, _CENTRE_OVER_BROW = 5.0, -30.0, 2.0
 
 
 class SkullShell:
@@ -72,6 +75,27 @@ class SkullShell:
         reach = self.reach(directions) * stretch + offset
         points: F64 = self.centre + directions * reach[..., None]
         return points
+
+
+def skull_centre(head: F64, landmarks: F64) -> F64:
+    """(3,) from where a shell looks at a head: a little above the brow, half way to the back.
+
+    Args:
+        head: (N, 3) of the head's outer surface, in the millimetres of its FaceAxes.
+        landmarks: (68, 3) in the same frame, iBUG order.
+    """
+    cranium = head[head[:, 1] > _CRANIUM_FROM]
+    middle = 0.5 * (cranium.min(axis=0) + cranium.max(axis=0))
+    return np.array([0.0, landmarks[17:27, 1].max() + _CENTRE_OVER_BROW, middle[2]])
+
+
+def skull_shell(head: F64, centre: F64) -> SkullShell:
+    """The shell around what hats and hair may cover: down to the nose, without neck and chin.
+
+    Args:
+        head: (N, 3), centre: (3,), in the millimetres of the head's FaceAxes.
+    """
+    return SkullShell(head[head[:, 1] > _COVERED_FROM], centre)
 
 
 def _wrapped(reach: F64, columns: int) -> F64:

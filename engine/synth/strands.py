@@ -1,15 +1,17 @@
-"""Made hair textures, for hair whose own is not in the source: strands along the hair's fall."""
+"""Made hair textures, for hair without its own: strands along the hair's fall."""
 
 import cv2
 import numpy as np
 
 from engine.synth.mhclo import TexturedMesh
 from engine.synth.skin_masks import rasterise
+from engine.synth.soft_noise import soft_noise
 from engine.types import F64, U8, Bool
 
-__all__ = ["strand_texture"]
+__all__ = ["fallen_strands", "strand_texture"]
 
 _RIM = np.ones((7, 7), np.uint8)
+_FALLEN_PX = 512
 _STEP_PX = 1.0
 _STREAK_STEPS = 48
 _TIP_STEPS = 22  # strands end at different heights over so many steps
@@ -52,6 +54,39 @@ def strand_texture(
     # Beyond the seams as at them, so that no gap opens where two pieces meet.
     grey, alpha = (np.where(covered, a, cv2.dilate(a * covered, _RIM)) for a in (grey, alpha))
     return np.asarray(np.dstack([grey, grey, grey, alpha]).round(), np.uint8)
+
+
+def fallen_strands(number: int) -> U8:
+    """Strands for a sheet whose v runs along them: wavy, with gaps, ragged at ends and sides.
+
+    Args:
+        number: of the picture; each has its own waves, tips and gaps.
+    Returns: (512, 512, 4) RGBA, grey.
+    """
+    rng = np.random.default_rng([17, number])
+    px = _FALLEN_PX
+    v, u = np.mgrid[0:px, 0:px] / px
+    wave = rng.uniform(0, 0.02) * np.sin(
+        2 * np.pi * (v * rng.uniform(2, 9) + 0.3 * soft_noise(rng, (px, px), (7, 14)))
+    )
+    x = ((u + wave) % 1 * px).astype(np.float32)
+    y = (v * px).astype(np.float32)
+
+    def fallen(cells: int, rows: int) -> F64:
+        strands = soft_noise(rng, (px, px), (rows, cells))
+        moved: F64 = cv2.remap(strands, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return moved
+
+    fine, locks, wide = fallen(px // 2, 8), fallen(px // 9, 5), fallen(px // 32, 4)
+    grey = np.clip(128 + rng.uniform(12, 34) * (0.7 * fine + 0.6 * locks + 0.4 * wide), 25, 255)
+    ragged = rng.choice([0.03, 0.12, 0.35])
+    tips = 1 - ragged * (0.5 + 0.25 * locks + 0.25 * fine)
+    gaps = rng.choice([0.0, 0.5, 1.1]) * np.clip(v - rng.uniform(0.2, 0.7), 0, 1)
+    side = rng.uniform(0.005, 0.05) * (1 + 0.6 * locks)
+    inside = np.minimum(np.minimum(tips - v, np.minimum(u, 1 - u) - side) * 40, 1)
+    alpha = np.clip(np.minimum(inside, 1.2 - gaps * (1.5 + locks + 0.5 * fine)), 0, 1)
+    rgba = np.dstack([grey, grey, grey, 255 * alpha])
+    return np.asarray(rgba.round(), np.uint8)
 
 
 def _flow_px(position: F64, direction: F64, curl: float, rng: np.random.Generator) -> F64:

@@ -6,7 +6,8 @@ import pytest
 from engine.flame.posed import surface_points
 from engine.synth.binding import HeadSurface
 from engine.synth.builtin_pack import builtin_pack
-from engine.synth.made_hair import MadeHair, strand_picture
+from engine.synth.made_hair import MadeHair
+from engine.synth.strands import fallen_strands
 
 N_CUTS = 60
 
@@ -73,7 +74,7 @@ def test_most_cuts_leave_the_eyes_free(cuts, head):
 
 
 def test_pictures_of_strands_end_in_tips_and_differ():
-    pictures = [strand_picture(k) for k in range(8)]
+    pictures = [fallen_strands(k) for k in range(8)]
     for picture in pictures:
         alpha = picture[..., 3] / 255
         assert picture.shape == (512, 512, 4)
