@@ -197,6 +197,28 @@ def test_a_turn_of_the_whole_map_hardly_counts(openhead: HeadModel, surface: Nor
     assert pulls[1] < 0.25 * pulls[0]
 
 
+def test_the_turn_between_the_maps_counts_as_its_deviation_says(
+    openhead: HeadModel, surface: NormalSurface
+) -> None:
+    """What it adds is a rotation known to `turn_deg` about each axis, however many pixels agree."""
+    at = Unknowns(np.eye(3), np.array([0.0, 0.0, -0.6]), rest(openhead))
+    exact = replace(LOOSE, head_noise_deg=0.5, view_noise_deg=0.5)
+    seen = Rotation.from_euler("x", 2, degrees=True)
+    sampler = NormalSampler(smooth_map(openhead, seen.as_matrix(), head=True, view=True))
+    loose, firm = (
+        NormalEnergy(surface, replace(exact, turn_deg=deg)).equations(
+            at, CAMERA, sampler, with_shape=False
+        )
+        for deg in (1e3, 2.0)
+    )
+    added = firm.H - loose.H
+    np.testing.assert_allclose(added[:3, :3], np.radians(2.0) ** -2 * np.eye(3), rtol=0.05, atol=30)
+    assert not added[3:].any()
+    # Alone it turns the head onto the turn of the maps.
+    step = -np.linalg.solve(added[:3, :3], (firm.g - loose.g)[:3])
+    np.testing.assert_allclose(step, seen.as_rotvec(), atol=np.radians(0.2))
+
+
 def test_what_faces_away_does_not_count(openhead: HeadModel, surface: NormalSurface) -> None:
     normals = smooth_map(openhead, np.eye(3), head=True, view=True)
     energy, sampler = NormalEnergy(surface), NormalSampler(normals)
