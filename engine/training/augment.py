@@ -9,6 +9,11 @@ from torch.nn import functional
 
 from engine.training.batch import Batch, mirrored, similarities, warped
 from engine.training.hair_swap import with_other_hair
+from engine.training.other_looks import (
+    with_lamps,
+    with_other_surroundings,
+    with_recoloured_parts,
+)
 from engine.training.settings import NormalTrainSettings
 
 __all__ = ["augmented", "with_new_colours", "with_parts_hidden", "with_point_errors"]
@@ -18,6 +23,12 @@ def augmented(batch: Batch, settings: NormalTrainSettings, random: Generator) ->
     """The batch after all changes; the same generator state gives the same."""
     batch = mirrored(batch, _chance(0.5, batch, random))
     batch = _moved(batch, settings, random)
+    if settings.lamps:
+        batch = with_lamps(batch, random, settings.lamps)
+    if settings.recoloured:
+        batch = with_recoloured_parts(batch, random, settings.recoloured)
+    if settings.surroundings:
+        batch = with_other_surroundings(batch, random, settings.surroundings)
     batch = with_other_hair(
         batch, random, taken_off=settings.hair_taken_off, put_on=settings.hair_put_on
     )

@@ -53,7 +53,7 @@ NORMAL_NETWORK = Kind("n2fnet normal network", NormalTrainSettings.from_dict)
 def make_net(settings: NormalTrainSettings) -> NormalNet:
     """The network that the settings describe, with random weights."""
     s = settings
-    return NormalNet(s.size_px, s.widths, s.full_width, s.use_points)
+    return NormalNet(s.size_px, s.widths, s.full_width, s.use_points, s.n_global)
 
 
 def save_checkpoint(

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,11 +10,11 @@ from xml.sax.saxutils import escape
 
 from engine.errors import AssetError
 
-__all__ = ["Curve", "curves_from_log", "figure_svg", "read_log"]
+__all__ = ["Curve", "curves_beside", "curves_from_log", "figure_svg", "joined", "read_log"]
 
 _WIDTH, _HEIGHT = 360, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 30, 40
-_COLOURS: Final = ("#1f6fb4", "#d1662b", "#3a8f4f")
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 22, 30, 40
+_COLOURS: Final = ("#1f6fb4", "#d1662b", "#3a8f4f", "#8a4fb0", "#b08a1f", "#6b7280", "#c2185b")
 _MOST_DOTS: Final = 40
 _INK, _GRID = "#333333", "#dddddd"
 
@@ -47,6 +47,13 @@ _PANELS: Final = (
     _Panel("training: loss", {"loss": "sum", "head": "head", "view": "view"}),
 )
 
+_BESIDE: Final = (
+    ("held-out samples: error of normals, median °", "head_median_deg"),
+    ("held-out samples: chamfer distance, mm", "cd_mm"),
+    ("held-out samples: error of rotation, median °", "rotation_median_deg"),
+)
+"""Panels, and the column of log.csv that they show."""
+
 
 def read_log(path: Path) -> list[dict[str, float]]:
     """The rows of a training's log.csv; of steps done twice, after a break, the later ones.
@@ -64,6 +71,31 @@ def read_log(path: Path) -> list[dict[str, float]]:
         raise AssetError(f"{path} cannot be read: {error.strerror or error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise AssetError(f"{path} is no log of a training ({error!r}); take its log.csv") from error
+
+
+def joined(logs: Sequence[Sequence[dict[str, float]]]) -> list[dict[str, float]]:
+    """Rows of trainings that went on from each other, their steps counted through."""
+    rows: list[dict[str, float]] = []
+    for log in logs:
+        before = rows[-1]["step"] if rows else 0.0
+        rows += [row | {"step": before + row["step"]} for row in log]
+    return rows
+
+
+def curves_beside(
+    logs: Mapping[str, Sequence[dict[str, float]]],
+) -> list[tuple[str, list[Curve]]]:
+    """Title and lines of panels of held-out errors, a line for each training."""
+    panels = []
+    for title, column in _BESIDE:
+        curves = [
+            Curve(name, [(row["step"], row[column]) for row in rows if column in row])
+            for name, rows in logs.items()
+        ]
+        curves = [curve for curve in curves if curve.points]
+        if curves:
+            panels.append((title, curves))
+    return panels
 
 
 def curves_from_log(rows: Sequence[dict[str, float]]) -> list[tuple[str, list[Curve]]]:

@@ -5,6 +5,7 @@ The configurations that belong to the program lie in `configs/`, by name.
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -12,6 +13,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.errors import AssetError
+from engine.training.setting_checks import (
+    SMALLEST,
+    as_tuple,
+    check_flag,
+    check_number,
+    check_whole,
+    check_wholes,
+)
 
 __all__ = ["INPUTS", "LossWeights", "N2FSettings", "Stage", "config_names", "read_n2f_settings"]
 
@@ -25,6 +34,9 @@ MediaPipe's, which are no map.
 """
 
 _CONFIGS = Path(__file__).with_name("configs")
+_MOST_SHARE = 1000.0  # of a course's steps
+_MAY_BE_ZERO = ("weight_decay", "ema_decay")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 T = TypeVar("T")
 
 
@@ -44,12 +56,16 @@ class LossWeights:
     nll: float = 0.0
     prior: float = 1e-3
 
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            check_number(f"weights.{item.name}", getattr(self, item.name))
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A part of the training, with a learning rate and losses of its own."""
 
-    name: str
+    name: str  # letters, digits, _ and -: a file of weights is called by it
     steps: int
     lr: float = 1e-3  # highest; falls to lr_end by a cosine
     lr_end: float = 1e-5
@@ -62,15 +78,21 @@ class Stage:
     weights: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
-        if type(self.steps) is not int or self.steps < 1:
-            raise ValueError(f"stage {self.name}: steps {self.steps!r}, expected at least 1")
-        if min(self.shares) < 0 or not sum(self.shares) > 0:
+        if not isinstance(self.name, str) or _FILE_NAME.fullmatch(self.name) is None:
+            raise ValueError(f"name {self.name!r} of a stage, expected letters, digits, _ and -")
+        at = f"stage {self.name}: "
+        check_whole(f"{at}steps", self.steps, 1)
+        for name in ("warmup_steps", "ramp_steps"):
+            check_whole(at + name, getattr(self, name))
+        for name in ("lr_end", "drawn", "predicted", "real"):
+            check_number(at + name, getattr(self, name))
+        check_number(f"{at}lr", self.lr, SMALLEST)
+        check_number(f"{at}degradation", self.degradation, 0.0, 1.0)
+        if not sum(self.shares) > 0:
             raise ValueError(
-                f"stage {self.name}: drawn, predicted and real are {self.shares}, expected weights "
-                "of which one is positive"
+                f"{at}drawn, predicted and real are {self.shares}, expected weights of which one "
+                "is positive"
             )
-        if not 0 <= self.degradation <= 1:
-            raise ValueError(f"stage {self.name}: degradation {self.degradation}, expected 0..1")
 
     @property
     def shares(self) -> tuple[float, float, float]:
@@ -110,8 +132,9 @@ class N2FSettings:
 
     def __post_init__(self) -> None:
         for name in ("inputs", "widths", "blocks", "stages"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if unknown := [name for name in self.inputs if name not in INPUTS]:
+            object.__setattr__(self, name, as_tuple(name, getattr(self, name)))
+        self._check_values()
+        if unknown := [name for name in self.inputs if name not in tuple(INPUTS)]:
             raise ValueError(f"inputs {unknown} are unknown; there are: {', '.join(INPUTS)}")
         ordered = tuple(name for name in INPUTS if name in self.inputs)
         if ordered != self.inputs or not ("head" in ordered) ^ ("image" in ordered):
@@ -124,19 +147,23 @@ class N2FSettings:
                 f"trunk_px {self.trunk_px}, size_px {self.size_px}; expected 64 or 128, and a "
                 "multiple of it"
             )
-        for name in (
-            "batch_size",
-            "n_passes",
-            "hidden",
-            "grid_width",
-            "point_codes",
-            "log_every",
-            "val_every",
-        ):
-            if type(value := getattr(self, name)) is not int or value < 1:
-                raise ValueError(f"{name} {value!r}, expected a whole number of at least 1")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay {self.ema_decay}, expected 0 <= ema_decay < 1")
+
+    def _check_values(self) -> None:
+        """Each by itself."""
+        if not isinstance(self.name, str):
+            raise ValueError(f"name {self.name!r}, expected text")
+        check_wholes("widths", self.widths, 3, 2)
+        check_wholes("blocks", self.blocks, 3, 0)
+        for item in fields(self):
+            name, value = item.name, getattr(self, item.name)
+            if item.type is bool:
+                check_flag(name, value)
+            elif item.type is int:
+                check_whole(name, value, 0 if name == "seed" else 1)
+            elif item.type is float:
+                check_number(name, value, 0.0 if name in _MAY_BE_ZERO else SMALLEST)
 
     @property
     def steps(self) -> int:
@@ -152,9 +179,14 @@ class N2FSettings:
         return self.stages[-1], self.stages[-1].steps
 
     def scaled(self, share: float) -> "N2FSettings":
-        """The same course in fewer or more steps: those of all stages times a share above 0."""
-        if not share > 0:
-            raise ValueError(f"share {share}, expected a number above 0")
+        """The same course in fewer or more steps.
+
+        Args:
+            share: all stages' steps are multiplied by it; above 0, at most 1000.
+        Raises: ValueError: if it is something else.
+        """
+        if not 0 < share <= _MOST_SHARE:
+            raise ValueError(f"share {share}, expected a number above 0, at most {_MOST_SHARE:g}")
 
         def times(n: int) -> int:
             return max(1, round(share * n))
@@ -182,7 +214,7 @@ class N2FSettings:
 
         Raises: ValueError: if a field is unknown or out of range.
         """
-        stages = [_stage(table) for table in values.get("stages", ())]
+        stages = [_stage(table) for table in as_tuple("stages", values.get("stages", ()))]
         return _checked(cls, {**values, "stages": stages})
 
     def digest(self) -> str:
@@ -190,8 +222,14 @@ class N2FSettings:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
-def _stage(table: Mapping[str, Any]) -> Stage:
-    return _checked(Stage, {**table, "weights": _checked(LossWeights, table.get("weights", {}))})
+def _stage(table: object) -> Stage:
+    if not isinstance(table, Mapping):
+        raise ValueError(f"{table!r} among the stages, expected [[stages]] with settings")
+    weights = table.get("weights", {})
+    if not isinstance(weights, Mapping):
+        raise ValueError(f"weights {weights!r}, expected [stages.weights] with settings")
+    weights = _checked(LossWeights, weights)
+    return _checked(Stage, {**table, "weights": weights})
 
 
 def _checked(kind: type[T], values: Mapping[str, Any]) -> T:

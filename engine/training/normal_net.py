@@ -52,6 +52,27 @@ class _Attention(nn.Module):
         return x + self.out(mixed).transpose(1, 2).reshape(x.shape)
 
 
+class _GlobalBlock(nn.Module):
+    """Attention once more, then two linear layers on each cell; does nothing until it is trained,
+    so that weights of a network without it are a start."""
+
+    def __init__(self, n: int, cells: int) -> None:
+        super().__init__()
+        self.attention = _Attention(n, cells)
+        self.norm = nn.LayerNorm(n)
+        self.wide = nn.Linear(n, 2 * n)
+        self.back = nn.Linear(2 * n, n)
+        for layer in (self.attention.out, self.back):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.attention(x)
+        tokens = x.flatten(2).transpose(1, 2)
+        wide = functional.relu(self.wide(self.norm(tokens)))
+        return x + self.back(wide).transpose(1, 2).reshape(x.shape)
+
+
 class NormalNet(nn.Module):
     """Crop (B, 3, S, S), 0..1 RGB, and points (B, 478, 3), in crop sizes -> NormalOutputs."""
 
@@ -63,6 +84,7 @@ class NormalNet(nn.Module):
         widths: tuple[int, int, int, int] = (32, 48, 96, 160),
         full_width: int = 16,
         use_points: bool = True,
+        n_global: int = 0,
     ) -> None:
         """
         Args:
@@ -70,6 +92,7 @@ class NormalNet(nn.Module):
             widths: channels at 1/2, 1/4, 1/8 and 1/16 of the size.
             full_width: channels at full size; best a multiple of 16, the width of CPUs' registers.
             use_points: False: the picture alone; points are then ignored.
+            n_global: further blocks of attention at the smallest grid.
         """
         super().__init__()
         if size % 16:
@@ -88,7 +111,9 @@ class NormalNet(nn.Module):
             nn.Sequential(*(Residual(m) for _ in range(blocks)))
             for m, blocks in ((b, 1), (c, 2), (d, 2))
         )
-        self.attention = _Attention(d, (size // 16) ** 2)
+        cells = (size // 16) ** 2
+        self.attention = _Attention(d, cells)
+        self.global_blocks = nn.Sequential(*(_GlobalBlock(d, cells) for _ in range(n_global)))
         self.narrow = nn.ModuleList(nn.Conv2d(n, m, 1) for n, m in ((d, c), (c, b), (b, a)))
         self.up = nn.ModuleList(Residual(m) for m in (c, b, a))
         self.widen = Conv(a, full_width)
@@ -109,7 +134,7 @@ class NormalNet(nn.Module):
                     spread = self.points(points)
                 x = x + self.from_points(spread)
             x = down(x)
-        x = self.attention(x)
+        x = self.global_blocks(self.attention(x))
         for narrow, up, skip in zip(self.narrow, self.up, reversed(skips), strict=True):
             x = up(_doubled(narrow(x)) + skip)
         # Edges come from the picture itself; adding is cheaper than joining channels.

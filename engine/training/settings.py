@@ -10,8 +10,20 @@ from typing import Any, get_args
 
 from engine.errors import AssetError
 from engine.synth.settings import Population
+from engine.training.setting_checks import (
+    LARGEST,
+    SMALLEST,
+    as_tuple,
+    check_flag,
+    check_number,
+    check_whole,
+)
 
 __all__ = ["NormalTrainSettings", "read_settings"]
+
+_AT_LEAST_ONE = ("size_px", "full_width", "batch_size", "steps", "log_every", "val_every")
+_ABOVE_ZERO = ("lr", "clip_norm", "checkpoint_minutes")
+_SHARES = ("hair_taken_off", "hair_put_on", "lamps", "recoloured", "surroundings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,7 @@ class NormalTrainSettings:
     widths: tuple[int, int, int, int] = (32, 48, 96, 160)  # channels at 1/2 .. 1/16 of the size
     full_width: int = 16  # channels at full size
     use_points: bool = True  # False: the picture alone
+    n_global: int = 0  # further blocks of attention at the smallest grid
     # The course of training.
     seed: int = 0
     batch_size: int = 32  # of all processes together
@@ -47,6 +60,9 @@ class NormalTrainSettings:
     point_noise: float = 0.008  # of the crop's side, largest standard deviation
     hair_taken_off: float = 0.35  # share of samples that lose their hair
     hair_put_on: float = 0.5  # share of samples that get a neighbour's, anywhere
+    lamps: float = 0.0  # share of samples with more light, from anywhere
+    recoloured: float = 0.0  # share whose skin, hair, background change colour, each apart
+    surroundings: float = 0.0  # share of samples with another background
     # Reports.
     log_every: int = 50  # steps
     val_every: int = 1000  # steps
@@ -54,13 +70,16 @@ class NormalTrainSettings:
     checkpoint_minutes: float = 5.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))
-        for name in ("size_px", "full_width", "batch_size", "steps", "log_every", "val_every"):
-            _check(self, name, int, 1)
-        for name in ("seed", "warmup_steps", "n_val"):
-            _check(self, name, int, 0)
-        for name in ("lr", "clip_norm", "checkpoint_minutes"):
-            _check(self, name, (int, float), 1e-12)
+        object.__setattr__(self, "widths", as_tuple("widths", self.widths))
+        for field in fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if field.type is bool:
+                check_flag(name, value)
+            elif field.type is int:
+                check_whole(name, value, 1 if name in _AT_LEAST_ONE else 0)
+            elif field.type is float:
+                least = SMALLEST if name in _ABOVE_ZERO else 0.0
+                check_number(name, value, least, 1.0 if name in _SHARES else LARGEST)
         if self.population not in get_args(Population):
             choices = ", ".join(get_args(Population))
             raise ValueError(f"population {self.population!r}, expected one of: {choices}")
@@ -104,10 +123,3 @@ def read_settings(path: Path) -> NormalTrainSettings:
         raise AssetError(f"settings {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, TypeError) as error:  # TOMLDecodeError is a ValueError
         raise AssetError(f"settings {path}: {error}; correct the file") from error
-
-
-def _check(settings: object, name: str, kind: type | tuple[type, ...], least: float) -> None:
-    value: Any = getattr(settings, name)
-    is_number = isinstance(value, kind) and not isinstance(value, bool)
-    if not is_number or float(value) < least:
-        raise ValueError(f"{name} {value!r}, expected a number of at least {least:g}")

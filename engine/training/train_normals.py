@@ -18,6 +18,7 @@ from engine.errors import AssetError
 from engine.training.augment import augmented
 from engine.training.batch import Batch, batch_from_rows
 from engine.training.checkpoint import (
+    Weights,
     load_checkpoint,
     load_into,
     make_net,
@@ -154,7 +155,7 @@ def _start(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> _Sta
         _check_same_net(settings, resumed["settings"], checkpoint)
         load_into(net, resumed["net"], checkpoint)
     elif paths.init is not None:
-        load_into(net, read_weights(paths.init)[0], paths.init)
+        load_into(net, _with_new_blocks(net, read_weights(paths.init)[0]), paths.init)
     net = net.to(on.device, memory_format=torch.channels_last)
     ema = copy.deepcopy(net).eval().requires_grad_(False)
     plain = torch.optim.AdamW(decay_groups(net, settings.weight_decay), lr=settings.lr)
@@ -170,8 +171,14 @@ def _start(settings: NormalTrainSettings, paths: TrainPaths, on: Launch) -> _Sta
     return state
 
 
+def _with_new_blocks(net: NormalNet, weights: Weights) -> Weights:
+    """Weights of a network with fewer global blocks, or none, and those that this one adds."""
+    own = net.state_dict()
+    return {k: v for k, v in own.items() if k.startswith("global_blocks.")} | weights
+
+
 def _check_same_net(new: NormalTrainSettings, old: NormalTrainSettings, path: Path) -> None:
-    for name in ("size_px", "widths", "full_width", "use_points", "population"):
+    for name in ("size_px", "widths", "full_width", "use_points", "n_global", "population"):
         if getattr(new, name) != getattr(old, name):
             raise AssetError(
                 f"{path} has {name} {getattr(old, name)}, the settings {getattr(new, name)}; "

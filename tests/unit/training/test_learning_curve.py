@@ -7,7 +7,15 @@ from xml.etree import ElementTree
 import pytest
 
 from engine.errors import AssetError
-from engine.training.learning_curve import Curve, _ticks, curves_from_log, figure_svg, read_log
+from engine.training.learning_curve import (
+    Curve,
+    _ticks,
+    curves_beside,
+    curves_from_log,
+    figure_svg,
+    joined,
+    read_log,
+)
 
 LOG = """step,minutes,loss,head,view,head_median_deg,view_median_deg,mask_iou,rotation_median_deg
 50,1,-1.5,0.5,0.6,,,,
@@ -39,12 +47,29 @@ def test_panels_without_values_are_left_out(rows):
     assert [title for title, _ in curves_from_log(rows[:1])] == ["training: loss"]
 
 
+def test_logs_that_go_on_are_counted_through(rows):
+    both = joined([rows, rows[:2]])
+    assert [row["step"] for row in both] == [50, 100, 150, 200, 250, 300]
+    assert both[-1] == rows[1] | {"step": 300}
+    assert [row["step"] for row in rows] == [50, 100, 150, 200]  # as they were
+
+
+def test_trainings_beside_each_other_have_a_line_each(rows):
+    panels = dict(curves_beside({"first": rows, "second": rows[:2], "third": rows[:1]}))
+    lines = panels["held-out samples: error of rotation, median °"]
+    assert [(c.name, c.points) for c in lines] == [
+        ("first", [(100, 9.0), (200, 4.0)]),
+        ("second", [(100, 9.0)]),
+    ]
+    assert "held-out samples: chamfer distance, mm" not in panels
+
+
 def test_the_figure_is_svg_with_points_in_their_places():
     text = figure_svg([("error < 10", [Curve("a", [(0, 0.0), (100, 10.0)])])])
     ElementTree.fromstring(text)  # well formed, the title's < escaped
     points = re.search(r'points="([^"]*)"', text).group(1).split()
     # Left lower to right upper corner of the panel of 360 x 250.
-    assert points == ["52.0,210.0", "346.0,30.0"]
+    assert points == ["52.0,210.0", "338.0,30.0"]
 
 
 @pytest.mark.parametrize(

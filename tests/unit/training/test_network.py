@@ -1,5 +1,6 @@
 """The network's parts: the map of points, losses, folding, export."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +232,15 @@ def test_the_exported_graph_keeps_the_contract(tmp_path: Path, use_points: bool)
     assert session.metadata["head_model_id"] == "abc"
     other = ExportedNormalNet(trained_looking(make_net(settings))).eval()
     assert not check_parity(other, tmp_path / "net.onnx", 32).holds
+
+
+def test_global_blocks_do_nothing_until_they_are_trained():
+    plain = make_net(SMALL).eval()
+    blocks = make_net(replace(SMALL, n_global=2)).eval()
+    own = {k: v for k, v in blocks.state_dict().items() if k.startswith("global_blocks.")}
+    assert len(own) == 2 * 13
+    blocks.load_state_dict(own | plain.state_dict())
+    image, points = torch.rand(2, 3, 32, 32), face(np.eye(3)).expand(2, -1, -1)
+    with torch.no_grad():
+        for a, b in zip(plain(image, points), blocks(image, points), strict=True):
+            assert torch.equal(a, b)

@@ -15,7 +15,7 @@ import torch
 from engine.errors import AssetError
 from engine.stages.normal_pose import rotation_from_maps
 from engine.synth.shards import write_shard
-from engine.training.checkpoint import load_checkpoint
+from engine.training.checkpoint import load_checkpoint, load_into, make_net, read_weights
 from engine.training.launch import Alone
 from engine.training.normal_metrics import angular_error_deg, mask_iou, rotation_error_deg
 from engine.training.sample_store import SampleStore
@@ -111,6 +111,21 @@ def test_training_starts_from_given_weights(ball_folder: Path, tmp_path: Path):
     train_normals(still, TrainPaths(ball_folder, tmp_path / "b", init=init))
     a, b = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("a", "b"))
     assert torch.allclose(a["ema"]["heads.weight"], b["net"]["heads.weight"], atol=1e-3)
+
+
+def test_weights_of_a_network_without_global_blocks_are_a_start(ball_folder: Path, tmp_path: Path):
+    train_normals(SMALL, TrainPaths(ball_folder, tmp_path / "a"))
+    init = tmp_path / "a" / "weights.npz"
+    more = replace(SMALL, n_global=2, steps=4)
+    train_normals(more, TrainPaths(ball_folder, tmp_path / "b", init=init))
+    first, last = "global_blocks.0.back.weight", "global_blocks.1.attention.out.weight"
+    trained = load_checkpoint(tmp_path / "b" / "checkpoint.pt")["net"]
+    assert float(trained[first].abs().max()) > 0  # they begin at zero, and learn
+    assert float(trained[last].abs().max()) > 0
+    weights, settings = read_weights(tmp_path / "b" / "weights.npz")
+    load_into(make_net(settings), weights, tmp_path)
+    with pytest.raises(AssetError, match="n_global"):
+        train_normals(SMALL, TrainPaths(ball_folder, tmp_path / "b"))
 
 
 def test_a_checkpoint_of_another_network_is_not_gone_on_from(ball_folder: Path, tmp_path: Path):

@@ -1,0 +1,121 @@
+"""Other colours, lamps and surroundings in pictures already drawn: pose and shape must not be read
+off the few skins, lights and backgrounds there are.
+
+All of it works on pixels by their class and true normals, and costs no drawing.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from engine.synth.sample import PARSING
+from engine.training.batch import Batch
+
+__all__ = ["with_lamps", "with_other_surroundings", "with_recoloured_parts"]
+
+_BACKGROUND = PARSING.index("background")
+_PARTS = (  # recoloured alike; spread of log brightness, and of the log of each channel
+    (("skin", "ears", "neck"), 0.25, 0.06),
+    (("hair",), 0.50, 0.20),
+    (("background",), 0.60, 0.35),
+    (("other",), 0.60, 0.35),
+)
+_MOST_LAMPS = 2
+_STRENGTH = (0.2, 2.5)  # of a lamp, the picture's own light being 1
+_WRAP = 0.6  # largest: 0 a point of light, 1 a whole hemisphere
+_TINT = 0.15  # spread of the log of each channel
+_DISPLAY_GAMMA = 2.2
+
+Draw = Callable[..., Tensor]
+
+
+def with_recoloured_parts(batch: Batch, random: Generator, share: float) -> Batch:
+    """Skin, hair, background and things each brighter or darker, and of another tint.
+
+    Args:
+        share: of samples.
+    """
+    draw = _drawer(random)
+    chosen = _chosen(batch, share, random)
+    gain = torch.zeros_like(batch.image)
+    for names, brightness, tint in _PARTS:
+        spread = brightness * draw(len(chosen), 1) + tint * draw(len(chosen), 3)
+        part = sum(batch.parsing == PARSING.index(name) for name in names)
+        gain = gain + part[:, None] * spread[..., None, None]
+    gain = torch.exp(_softened(gain) * chosen)
+    return replace(batch, image=(batch.image * gain).clamp(0, 1))
+
+
+def with_lamps(batch: Batch, random: Generator, share: float) -> Batch:
+    """One or two more lamps, far away and without shadows, on whatever has true normals.
+
+    The rest, hair and background, is lit as the mean of that, so that exposure does not tell them
+    apart.
+    Args:
+        share: of samples.
+    """
+    draw = _drawer(random)
+    n = len(batch.image)
+    chosen = _chosen(batch, share, random)
+    there = batch.view.any(dim=1, keepdim=True).float()
+    light = torch.ones_like(batch.image)
+    for k in range(_MOST_LAMPS):
+        strength = _between(*map(math.log, _STRENGTH), (n, 1, 1, 1), random).exp()
+        if k:
+            strength = strength * (torch.rand((n, 1, 1, 1), generator=random) < 0.5)
+        wrap = _between(0, _WRAP, (n, 1, 1), random)
+        cosine = torch.einsum("bcyx,bc->byx", batch.view, _towards_lamps(n, random))
+        lit = ((cosine + wrap) / (1 + wrap)).clamp_min(0)[:, None] * there
+        lit = lit + (1 - there) * _mean(lit, there)
+        light = light + strength * torch.exp(_TINT * draw(n, 3, 1, 1)) * lit
+    light = light / _mean(light.mean(dim=1, keepdim=True), there).clamp_min(0.3)
+    gain = 1 + (_softened(light).pow(1 / _DISPLAY_GAMMA) - 1) * chosen
+    return replace(batch, image=(batch.image * gain).clamp(0, 1))
+
+
+def with_other_surroundings(batch: Batch, random: Generator, share: float) -> Batch:
+    """The background of some samples exchanged for their neighbour's whole picture, blurred and
+    upside down, so that no face is seen in it."""
+    chosen = _chosen(batch, share, random)
+    other = batch.image.roll(1, 0).flip(-2)
+    other = functional.avg_pool2d(other, 5, 1, 2, count_include_pad=False)
+    alpha = _softened((batch.parsing == _BACKGROUND)[:, None].float()) * chosen
+    return replace(batch, image=torch.lerp(batch.image, other, alpha))
+
+
+def _drawer(random: Generator) -> Draw:
+    """Standard normal numbers of a shape, cut off at twice their spread."""
+    return lambda *shape: torch.randn(shape, generator=random).clamp(-2, 2)
+
+
+def _between(low: float, high: float, shape: tuple[int, ...], random: Generator) -> Tensor:
+    return low + (high - low) * torch.rand(shape, generator=random)
+
+
+def _chosen(batch: Batch, share: float, random: Generator) -> Tensor:
+    """(B, 1, 1, 1) 1 for about that share of the samples, else 0."""
+    drawn = torch.rand(len(batch.image), generator=random) < share
+    return drawn.float().view(-1, 1, 1, 1)
+
+
+def _towards_lamps(n: int, random: Generator) -> Tensor:
+    """(n, 3) unit, crop-view frame: from anywhere but behind the head."""
+    towards = torch.randn((n, 3), generator=random)
+    towards[:, 2] = towards[:, 2].abs() - 0.3
+    return functional.normalize(towards, dim=1)
+
+
+def _softened(pictures: Tensor) -> Tensor:
+    """Means over 3 x 3 pixels: classes meet without a seam."""
+    return functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
+
+
+def _mean(pictures: Tensor, there: Tensor) -> Tensor:
+    """(B, 1, 1, 1) mean over what is there; 1 where nothing is."""
+    total = there.sum(dim=(1, 2, 3), keepdim=True)
+    mean = (pictures * there).sum(dim=(1, 2, 3), keepdim=True) / total.clamp_min(1)
+    return torch.where(total > 0, mean, 1.0)
