@@ -118,7 +118,7 @@ def main() -> None:
     seen, true, off = batches(options.data, options.n, normals, model)
     random = torch.Generator().manual_seed(0)
     plain = replace(true, view=torch.einsum("bij,bjyx->biyx", true.R, true.head))
-    uncovered = replace(Degradation(), hair_share=0.0, blob_share=0.0)  # as the true mask is
+    uncovered = Degradation().uncovered()  # as the true mask is
     made = degraded(plain, uncovered, random)
     sys.stdout.write(
         f"{len(true)} maps of {_MAP_PX} px, network {sha256_of(normals)[:12]}; the truth is within "

@@ -12,6 +12,7 @@ from engine.training.degradation import (
     confidence_of,
     degraded,
     frame_turned,
+    in_bytes,
     mask_corrupted,
     noisy,
     shrunk_to_mean,
@@ -101,12 +102,12 @@ def test_a_frame_error_turns_all_of_a_map_alike(random):
 def test_noise_has_its_size_and_bytes_are_cut_off(random):
     # From an oblique direction no component is at the end of its range.
     oblique = flat((0.48, 0.6, 0.64))
-    angle = angles_deg(noisy(oblique, (2.0, 2.0), random), oblique)
+    angle = angles_deg(in_bytes(noisy(oblique, (2.0, 2.0), random)), oblique)
     assert float(angle.square().mean().sqrt()) == pytest.approx(2.0, rel=0.1)
-    still = noisy(oblique, (0.0, 0.0), random)
+    still = in_bytes(oblique)
     assert 0.05 < float(angles_deg(still, oblique).mean()) < 0.5
     assert float((still - oblique).mean()) < 0  # downwards
-    assert not noisy(0 * oblique, (2.0, 2.0), random).any()
+    assert not in_bytes(noisy(0 * oblique, (2.0, 2.0), random)).any()
 
 
 def test_the_masks_edge_moves_by_its_pixels_and_the_rest_stays(random):
