@@ -29,6 +29,7 @@ __all__ = ["build_makehuman_head"]
 _PEOPLE, _SEED = 1500, 5
 _OTHER_PEOPLE, _OTHER_SEED = 300, 6  # for validation alone
 _MAX_SHAPES, _VARIANCE = 120, 0.995
+_ALIKE_M = 1e-6  # people whose vertices together vary by less differ by rounding alone
 _BLINK_STRENGTH = 1.0
 _SPLIT_M = 0.008  # over which a shape of both sides is parted at the middle
 _FACE = ("face", "eye_region", "nose", "lips")
@@ -40,9 +41,11 @@ def build_makehuman_head(source: Path, openhead: HeadModel) -> tuple[HeadModel, 
     Args:
         source: folder of the data pack.
         openhead: gives the frame, teeth, eyeballs, landmarks and regions.
+    Raises: AssetError: if source data is missing, damaged or incomplete.
     """
     ids = registered_ids(source / "registration")
     makehuman = load_makehuman(source / "makehuman", ids)
+    _check_units(makehuman, openhead, source / "makehuman" / "faceunits_visemes.npz")
     topology = load_topology(source / "registration", openhead, makehuman)
     mesh = Mesh(
         csr_array((len(topology.neutral), 0)), topology.faces, topology.mirror, topology.part,
@@ -60,6 +63,13 @@ def build_makehuman_head(source: Path, openhead: HeadModel) -> tuple[HeadModel, 
     model = _assembled(topology, rig, openhead, carry @ mean + rest, _moved(carry, dirs), shapes)
     model_id = hashlib.sha256(head_model_bytes(model)).hexdigest()
     return replace(model, model_id=model_id), samples, other_samples
+
+
+def _check_units(makehuman: MakeHuman, openhead: HeadModel, path: Path) -> None:
+    """AssetError unless MakeHuman has every shape of ARKit's that openhead has but jawOpen."""
+    wanted = set(openhead.arkit.names if openhead.arkit is not None else ()) - {"jawOpen"}
+    if missing := sorted(wanted - set(makehuman.face_units)):
+        raise AssetError(f"{path} lacks the face units {', '.join(missing)}; fetch it again")
 
 
 def _aligned(people: F64, topology: MakeHumanTopology) -> tuple[F64, Similarity]:
@@ -133,16 +143,15 @@ def _components(moved: F64) -> tuple[F64, F32]:
     """Principal components of people less their mean: (N, 3, K) dirs of unit spread, (n, K)."""
     flat = moved.reshape(len(moved), -1)
     values, vectors = np.linalg.eigh(flat @ flat.T)
+    if values.max() < len(flat) * _ALIKE_M**2:
+        raise AssetError("MakeHuman's people do not differ; is targets_head.npz complete?")
     order = np.argsort(values)[::-1]
     share = np.cumsum(values[order]) / values.sum()
     count = min(_MAX_SHAPES, int(np.searchsorted(share, _VARIANCE)) + 1)
     kept = order[:count]
-    spread = np.sqrt(values[kept] / len(flat))
     samples = vectors[:, kept] * np.sqrt(len(flat))
     dirs = flat.T @ samples / len(flat)
     sign = np.sign(dirs[np.abs(dirs).argmax(axis=0), np.arange(count)])
-    if not spread.all():
-        raise AssetError("MakeHuman's people do not differ; is targets_head.npz complete?")
     return (dirs * sign).reshape(-1, 3, count), (samples * sign).astype(np.float32)
 
 

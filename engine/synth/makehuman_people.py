@@ -4,6 +4,12 @@ Sliders vary by 0.17 of their range: at 0.3 draws look like caricatures.
 """
 
 import gzip
+import io
+import itertools
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +39,7 @@ _FOLDERS = (
 _LEFT_OUT = ("head-trans", "head-age", "neck-trans", "eye-epicanthus")
 _UP = ("-incr", "-up", "-out", "-forward", "-convex", "-uncompress", "-r")
 _DOWN = ("-decr", "-down", "-in", "-backward", "-concave", "-compress", "-l")
-_RACES = ("african", "asian", "caucasian")
+_RACES, _GENDERS, _AGES = ("african", "asian", "caucasian"), ("female", "male"), ("young", "old")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,19 +54,16 @@ class MakeHuman:
 def load_makehuman(folder: Path, ids: I32) -> MakeHuman:
     """Read the parts of MakeHuman that move the vertices ids (N,) of its base mesh.
 
-    Raises: AssetError: if files are missing or not of the expected layout.
+    Raises: AssetError: if files are missing, damaged or not of the expected layout.
     """
-    try:
-        with gzip.open(folder / "base.obj.gz", "rt") as lines:
-            rows = [line.split()[1:4] for line in lines if line.startswith("v ")]
-        base = _DM * np.array(rows, np.float64)
-        targets = _targets(folder / "targets_head.npz", ids, len(base))
-        units = _targets(folder / "faceunits_visemes.npz", ids, len(base))
-    except (OSError, KeyError, ValueError, EOFError) as error:
+    base = _base(folder / "base.obj.gz", ids)
+    targets = _targets(folder / "targets_head.npz", ids, len(base))
+    units = _targets(folder / "faceunits_visemes.npz", ids, len(base))
+    if missing := _needed(targets) - set(targets):
         raise AssetError(
-            f"{folder} does not hold MakeHuman's head ({error}); expected base.obj.gz, "
-            "targets_head.npz and faceunits_visemes.npz"
-        ) from error
+            f"{folder / 'targets_head.npz'} lacks {len(missing)} of the targets that adults are "
+            f"drawn by, {min(missing)!r} for one; fetch it again"
+        )
     arkit = {
         name.removeprefix("faceunits/"): delta
         for name, delta in units.items()
@@ -69,19 +72,50 @@ def load_makehuman(folder: Path, ids: I32) -> MakeHuman:
     return MakeHuman(base[ids], targets, arkit)
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (
+        OSError, KeyError, ValueError, IndexError, EOFError, zlib.error, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
+        raise AssetError(
+            f"{path} is not a readable part of MakeHuman's head ({error}); fetch it again"
+        ) from error
+
+
+def _base(path: Path, ids: I32) -> F64:
+    """(B, 3) metres."""
+    with _reading(path):
+        with gzip.open(path, "rt") as lines:
+            rows = [line.split()[1:4] for line in lines if line.startswith("v ")]
+        base = _DM * np.array(rows, np.float64).reshape(len(rows), 3)
+        if len(base) <= ids.max():
+            raise ValueError(f"{len(base)} vertices, but the head uses number {ids.max()}")
+    return base
+
+
 def _targets(path: Path, ids: I32, n_base: int) -> dict[str, F64]:
     local = np.full(n_base, -1)
     local[ids] = np.arange(len(ids))
-    with np.load(path, allow_pickle=False) as archive:
-        names, ptr, idx, delta = (archive[key] for key in ("names", "ptr", "idx", "delta"))
-        unit = float(archive["unit"])
     out: dict[str, F64] = {}
-    for name, start, end in zip(names, ptr[:-1], ptr[1:], strict=True):
-        at = local[idx[start:end]]
-        moved = np.zeros((len(ids), 3))
-        moved[at[at >= 0]] = unit * delta[start:end][at >= 0]
-        out[str(name)] = moved
+    with _reading(path):
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            names, ptr, idx, delta = (archive[key] for key in ("names", "ptr", "idx", "delta"))
+            unit = float(archive["unit"])
+        for name, start, end in zip(names, ptr[:-1], ptr[1:], strict=True):
+            at = local[idx[start:end]]
+            moved = np.zeros((len(ids), 3))
+            moved[at[at >= 0]] = unit * delta[start:end][at >= 0]
+            out[str(name)] = moved
     return out
+
+
+def _needed(targets: Iterable[str]) -> set[str]:
+    """Targets of race, gender and age, and the right twins of the left ones there are."""
+    macros = itertools.product(_RACES, _GENDERS, _AGES)
+    twins = {name.replace("/l-", "/r-") for name in targets if "/l-" in name}
+    return twins | {f"macrodetails/{race}-{gender}-{age}" for race, gender, age in macros}
 
 
 def draw_people(makehuman: MakeHuman, n: int, seed: int) -> F64:
@@ -108,8 +142,8 @@ def _macro(person: F64, row: dict[str, int], rng: np.random.Generator) -> None:
     male = float(np.clip(0.5 + np.sign(rng.random() - 0.5) * rng.beta(4, 1.5) * 0.5, 0, 1))
     old = float(np.clip(rng.beta(1.1, 1.9), 0, 0.9))
     muscle, weight = np.clip(rng.normal(0.5, 0.17, 2), 0, 1)
-    for gender, g in (("female", 1 - male), ("male", male)):
-        for age, a in (("young", 1 - old), ("old", old)):
+    for gender, g in zip(_GENDERS, (1 - male, male), strict=True):
+        for age, a in zip(_AGES, (1 - old, old), strict=True):
             for name, share in zip(_RACES, race, strict=True):
                 person[row[f"macrodetails/{name}-{gender}-{age}"]] += g * a * share
             for m_name, m in _thirds(muscle, "muscle"):

@@ -1,5 +1,9 @@
 """The mesh of the population "makehuman": registered skin, and openhead's insides behind it."""
 
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +22,9 @@ __all__ = ["MakeHumanTopology", "load_topology", "registered_ids"]
 
 _TORN = 0.35  # share of the jaw that a vertex of the lips may be off from its rig weight
 _MOUTH_BACK_M = 0.015  # of depth that counts as the back of the mouth
+_HEAD_KEYS = ("n_skin", "region", "region_names", "quads", "quads_uv", "uv", "skin_weights",
+              "lmk68_tri", "lmk68_bary")  # fmt: skip
+_FITTED_KEYS = ("neutral_m", "expression_names", "expression_m")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +48,12 @@ class MakeHumanTopology:
         return np.flatnonzero(np.isin(self.region, names)).astype(np.int32)
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _load(path: Path, *keys: str) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError) as error:
-        raise AssetError(f"{path} cannot be read: {error}") from error
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            return {key: archive[key] for key in keys}
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise AssetError(f"{path} cannot be read: {error}; fetch it again") from error
 
 
 def registered_ids(registration: Path) -> I32:
@@ -54,7 +61,8 @@ def registered_ids(registration: Path) -> I32:
 
     Raises: AssetError: if topology.npz in that folder cannot be read.
     """
-    ids: I32 = _load(registration / "topology.npz")["base_obj_vertex_ids"].astype(np.int32)
+    key = "base_obj_vertex_ids"
+    ids: I32 = _load(registration / "topology.npz", key)[key].astype(np.int32)
     return ids
 
 
@@ -69,18 +77,23 @@ def load_topology(
         makehuman: whose base mesh tells which vertices mirror each other.
     Raises: AssetError: if a file cannot be read, or the mesh is not symmetric.
     """
-    head = _load(registration / "topology.npz")
-    fitted = _load(registration / "ict_on_topology.npz")
+    path, fitted_path = registration / "topology.npz", registration / "ict_on_topology.npz"
+    head, fitted = _load(path, *_HEAD_KEYS), _load(fitted_path, *_FITTED_KEYS)
     n = int(head["n_skin"])
     skin_mirror = _mirror(makehuman.vertices[:n])
     extra, extra_faces, part = _openhead_insides(openhead)
     skin = fitted["neutral_m"][:n].astype(np.float64)
-    names = [str(name) for name in fitted["expression_names"]]
-    opened = fitted["expression_m"][names.index("jawOpen")][:n].astype(np.float64)
-    interior = head["region"][:n] == list(head["region_names"]).index("interior")
+    if len(skin) < n:
+        raise AssetError(
+            f"{fitted_path} has {len(skin)} vertices, {path.name} {n}; fetch both again"
+        )
+    row = _row(list(fitted["expression_names"]), "jawOpen", fitted_path)
+    opened = fitted["expression_m"][row][:n].astype(np.float64)
+    region, region_names = head["region"][:n].astype(np.int32), list(head["region_names"])
+    interior: Bool = np.equal(region, _row(region_names, "interior", path))
     size = np.linalg.norm(opened, axis=1)
     torn = np.abs(size / size.max() - head["skin_weights"][:n, 2]) > _TORN
-    torn &= head["region"][:n] == list(head["region_names"]).index("lips")
+    torn &= region == _row(region_names, "lips", path)
     opened = _smooth_inside(opened, skin, interior, torn, _halved(head["quads"].astype(np.int32)))
     flip = [-1, 1, 1]
     new_row = np.zeros(openhead.n_vertices, np.int32)
@@ -96,7 +109,7 @@ def load_topology(
         raise AssetError("openhead without a mirror map; build it again")
     return MakeHumanTopology(
         n_skin=n,
-        region=[str(head["region_names"][r]) for r in head["region"][:n]],
+        region=[str(region_names[r]) for r in region],
         extra=extra,
         neutral=np.concatenate(
             [(skin + skin[skin_mirror] * flip) / 2, openhead.v_template[extra].astype(np.float64)]
@@ -109,6 +122,13 @@ def load_topology(
         part=np.concatenate([np.zeros(n, np.int32), part]),
         mirror=np.concatenate([skin_mirror, new_row[mirror[extra]]]).astype(np.int32),
     )
+
+
+def _row(names: Sequence[str], name: str, path: Path) -> int:
+    found = [str(one) for one in names]
+    if name not in found:
+        raise AssetError(f"{path} has no {name} among {', '.join(found)}; fetch it again")
+    return found.index(name)
 
 
 def _smooth_inside(opened: F64, skin: F64, interior: Bool, torn: Bool, faces: I32) -> F64:

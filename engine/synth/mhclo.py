@@ -5,6 +5,7 @@ Base mesh: hm08, metres here, +y up, +z out of the face; its files are in decime
 
 import gzip
 import itertools
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,16 @@ class Binding:
     scales: tuple[tuple[int, int, float], ...]  # x, y, z: two base vertices, metres between them
 
     def place(self, base: F64) -> F64:
-        """(M, 3) metres on a base mesh (B, 3) metres of any shape."""
+        """(M, 3) metres on a base mesh (B, 3) metres of any shape.
+
+        Raises: AssetError: if the base mesh has fewer vertices than the garment hangs on.
+        """
+        used = max(int(self.corners.max()), *(max(a, b) for a, b, _ in self.scales))
+        if used >= len(base):
+            raise AssetError(
+                f"a garment hangs on vertex {used} of the base mesh, which has {len(base)}; "
+                "fetch base.obj.gz and the .mhclo.gz files again"
+            )
         scale = [abs(base[a, i] - base[b, i]) / d for i, (a, b, d) in enumerate(self.scales)]
         on_mesh = np.einsum("mk,mkc->mc", self.weights, base[self.corners])
         return np.asarray(on_mesh + self.offsets * scale)
@@ -50,7 +60,7 @@ def read_mhclo(path: Path) -> Binding:
 
     Vertex lines hold one base vertex, or three with weights and an offset; they begin after
     `verts` and may be interrupted by lines of other keywords.
-    Raises: AssetError: if the file is missing or has no vertices or scales.
+    Raises: AssetError: if the file is missing or damaged, or has no vertices or scales.
     """
     rows: list[list[float]] = []
     scales: dict[str, tuple[int, int, float]] = {}
@@ -61,7 +71,7 @@ def read_mhclo(path: Path) -> Binding:
             if not words:
                 continue
             if words[0] in _AXES:
-                scales[words[0]] = (int(words[1]), int(words[2]), float(words[3]) * _METRES)
+                scales[words[0]] = _scale(words)
             elif words[0] in ("verts", "delete_verts"):
                 in_vertices = words[0] == "verts"
             elif in_vertices and words[0].lstrip("-").replace(".", "", 1).isdigit():
@@ -82,13 +92,23 @@ def read_mhclo(path: Path) -> Binding:
     )
 
 
+def _scale(words: list[str]) -> tuple[int, int, float]:
+    """Two base vertices, metres between them."""
+    a, b, distance = int(words[1]), int(words[2]), float(words[3]) * _METRES
+    if min(a, b) < 0 or not distance > 0:
+        raise ValueError(f"{' '.join(words)}: expected two vertices and a distance over 0")
+    return a, b, distance
+
+
 def _vertex(words: list[str]) -> list[float]:
     """Nine numbers: three base vertices, their weights, an offset."""
     numbers = [float(word) for word in words]
+    if len(numbers) not in (1, 6, 9):
+        raise ValueError(f"a vertex line of {len(numbers)} numbers, expected 1, 6 or 9")
+    if min(numbers[:3]) < 0:
+        raise ValueError(f"base vertex {min(numbers[:3]):g}, expected 0 or more")
     if len(numbers) == 1:
         return [numbers[0], 0, 0, 1, 0, 0, 0, 0, 0]
-    if len(numbers) not in (6, 9):
-        raise ValueError(f"a vertex line of {len(numbers)} numbers, expected 1, 6 or 9")
     return numbers + [0.0] * (9 - len(numbers))
 
 
@@ -104,21 +124,38 @@ def read_obj(path: Path) -> TexturedMesh:
         for line in _text(path).splitlines():
             kind, *words = line.split() or [""]
             if kind == "v":
-                vertices.append([float(word) * _METRES for word in words[:3]])
+                x, y, z = (float(word) * _METRES for word in words[:3])
+                vertices.append([x, y, z])
             elif kind == "vt":
-                uv.append([float(word) for word in words[:2]])
+                u, v = (float(word) for word in words[:2])
+                uv.append([u, v])
             elif kind == "f":
                 first, *others = [_corner(word) for word in words]
                 faces += [[first, a, b] for a, b in itertools.pairwise(others)]
+        table = np.array(faces, np.int32).reshape(-1, 3, 2)
+        mesh = TexturedMesh(
+            vertices=np.array(vertices, np.float64).reshape(-1, 3),
+            faces=table[..., 0],
+            uv=np.array(uv, np.float64).reshape(-1, 2),
+            uv_faces=table[..., 1],
+        )
+        _check(mesh)
     except (ValueError, IndexError) as error:
         raise AssetError(f"{path} is not a readable .obj ({error}); fetch it again") from error
-    table = np.array(faces, np.int32).reshape(-1, 3, 2)
-    return TexturedMesh(
-        vertices=np.array(vertices).reshape(-1, 3),
-        faces=table[..., 0],
-        uv=np.array(uv).reshape(-1, 2),
-        uv_faces=table[..., 1],
-    )
+    return mesh
+
+
+def _check(mesh: TexturedMesh) -> None:
+    """ValueError if there are no vertices, or faces use some that are not there."""
+    if not len(mesh.vertices):
+        raise ValueError("no vertices")
+    for name, rows, least, n in (
+        ("vertex", mesh.faces, 0, len(mesh.vertices)),
+        ("texture coordinate", mesh.uv_faces, -1, len(mesh.uv)),
+    ):
+        if rows.size and (rows.min() < least or rows.max() >= n):
+            found = f"{rows.min() + 1}..{rows.max() + 1}"
+            raise ValueError(f"faces have {name} {found}, expected 1..{n}")
 
 
 def _corner(word: str) -> tuple[int, int]:
@@ -130,5 +167,5 @@ def _corner(word: str) -> tuple[int, int]:
 def _text(path: Path) -> str:
     try:
         return gzip.decompress(path.read_bytes()).decode("utf-8", errors="replace")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise AssetError(f"{path} cannot be read: {error}; fetch it again") from error
