@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from engine.benchmark.regions import head_regions
 from engine.benchmark.scoring import Scorer
 from engine.benchmark.types import PredictedFace, Truth, TruthMesh
+from engine.errors import AssetError, EngineError
 from engine.face_fit import FaceFollower, FaceSight, NetworkFollower
 from engine.files import replacing
 from engine.flame.face_distance import FaceDistance
@@ -92,6 +93,22 @@ def true_maps(sample: Sample) -> NormalMap:
     return NormalMap(head, view, mask, np.ones_like(mask), sample.parsing, _WHOLE)
 
 
+def estimator_for(options: argparse.Namespace) -> NormalEstimator | None:
+    """What predicts normals; None: true ones were asked for.
+
+    Raises: AssetError: if there is no network and they were not.
+    """
+    if options.true_normals:
+        return None
+    choice = choose_normals(options.normals)
+    if choice.path is None:
+        raise AssetError(
+            f"no normal network: {choice.reason}; give one with --normals, or ask for "
+            "--true-normals"
+        )
+    return NormalEstimator(choice.path)
+
+
 def bench_distance_mm(model: HeadModel, found: F32, true: F32) -> float:
     """Of (V, 3) metres: the benchmark's CD, alignment A."""
     regions = head_regions(model)
@@ -109,8 +126,7 @@ def measure(
     """A row for each method and sample, of one in n_parts samples."""
     threadpool_limits(1, user_api="blas")
     model = chosen_head_model(options.model)
-    choice = choose_normals(options.normals)
-    estimator = NormalEstimator(choice.path) if choice.path is not None else None
+    estimator = estimator_for(options)
     distance, sized = FaceDistance(model), FaceDistance(model, scaled=True)
     head = PosedHead(model)
     followers: dict[str, FaceFollower] = {}
@@ -126,9 +142,7 @@ def measure(
         if number % n_parts != part:
             continue
         crop = crop_of(sample)
-        seen = true_maps(sample)
-        if not options.true_normals and estimator is not None:
-            seen = estimator.run(crop, sample.camera)
+        seen = true_maps(sample) if estimator is None else estimator.run(crop, sample.camera)
         truth = head.vertices(sample.params).copy()
         for name, follower in followers.items():
             follower.reset()
@@ -213,7 +227,11 @@ def main() -> int:
     names = [name for name in options.methods.split(",") if name]
     options.networks = {n: Path(f) for n, f in (pair.split("=", 1) for pair in options.network)}
     model = chosen_head_model(options.model)
-    rows = measured_by_all(options, names)
+    try:
+        rows = measured_by_all(options, names)
+    except EngineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     kind = "true" if options.true_normals else "predicted"
     every = [*names, *options.networks]
     note = f"{len(rows) // len(every)} samples of {model.name}, {kind} normals."

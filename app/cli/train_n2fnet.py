@@ -25,8 +25,8 @@ def n2fnet(
         typer.Option(
             metavar="NAME|FILE",
             help="baseline, two-stage, both-frames, with-points (as the shipped one), finetuned, "
-            "noseg, rgb, drawn, or a TOML file. Default: two-stage with --shards or --predicted, "
-            "else drawn.",
+            "finetuned-drawn, noseg, rgb, drawn, or a TOML file. Default: two-stage with --shards "
+            "or --predicted, else drawn; with --stage finetune as told there.",
         ),
     ] = None,
     drawn: Annotated[
@@ -59,7 +59,11 @@ def n2fnet(
     ] = None,
     stage: Annotated[
         str | None,
-        typer.Option(help="finetune: the configuration finetuned, on --data and --init."),
+        typer.Option(
+            help="finetune: goes on from --init with --data; without --config by finetuned, or by "
+            "finetuned-drawn where the weights look at what those of drawn do. What it wants of "
+            "predicted maps is drawn where neither --shards nor --predicted is given."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -73,14 +77,22 @@ def n2fnet(
         typer.Option(help="Folder of val-*.npy. Default: predicted maps, else drawn ones."),
     ] = None,
     init: Annotated[
-        Path | None, typer.Option(help="Weights to start from, .pt or .npz. Default: random.")
+        Path | None,
+        typer.Option(
+            help="Weights to start from, .pt or .npz. Default: random; with --stage finetune the "
+            "shipped ones, for the bundled head model."
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes that draw. Default: one a processor.")
     ] = None,
     scale: Annotated[
         float,
-        typer.Option(min=1e-5, help="Share of the configuration's steps; 0.04 suits two cores."),
+        typer.Option(
+            min=1e-5,
+            max=1000,
+            help="Share of the configuration's steps; 0.04 suits two cores.",
+        ),
     ] = 1.0,
     max_minutes: Annotated[
         float, typer.Option(min=0, help="Stop, and save, after this many minutes. Default: never.")
@@ -109,28 +121,39 @@ def n2fnet(
         raise typer.BadParameter("give either --shards or --predicted")
     if stage not in (None, "finetune"):
         raise typer.BadParameter(f"{stage!r}; there is: finetune", param_hint="--stage")
-    if stage == "finetune":
-        if init is None or (data is None and real is None):
-            raise typer.BadParameter("--stage finetune needs --init WEIGHTS and --data FOLDER")
-        config = config or "finetuned"
-    elif data is not None:
+    if stage == "finetune" and data is None and real is None:
+        raise typer.BadParameter("--stage finetune needs --data FOLDER")
+    if stage is None and data is not None:
         raise typer.BadParameter("--data goes with --stage finetune; samples come by --shards")
     try:
+        from engine.training.finetune import finetune_config, finetune_start, without_predicted
         from engine.training.launch import launch
         from engine.training.n2f_maps import MapSources, check_sources, n_to_draw, prepare_maps
-        from engine.training.n2f_settings import read_n2f_settings
+        from engine.training.n2f_settings import config_names, read_n2f_settings
         from engine.training.train_n2fnet import N2FPaths, check_init, train_n2fnet
     except ModuleNotFoundError as error:
         raise ProviderError(f"{error.name} is missing; install n2fnet[train]") from error
     has_predicted = shards is not None or predicted is not None
-    configuration = config or ("two-stage" if has_predicted else "drawn")
-    settings = read_n2f_settings(configuration).scaled(scale)
     head = chosen_head_model(model)
+    if stage == "finetune":
+        if (init := finetune_start(init, head, out)) is None:
+            raise typer.BadParameter(
+                "--stage finetune needs --init WEIGHTS and --data FOLDER: the shipped weights are "
+                f"not of {head.name}; train some with --config drawn"
+            )
+        config = config or finetune_config(init)
+    settings = read_n2f_settings(config or ("two-stage" if has_predicted else "drawn"))
+    if stage == "finetune" and not has_predicted and config in config_names():
+        settings = without_predicted(settings)
+    try:
+        settings = settings.scaled(scale)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scale") from error
     on = launch(devices, strategy, accelerator, threads)
     n_drawn = draw or n_to_draw(scale)
     sources = MapSources(drawn, n_drawn, shards, normals, predicted, real, data, val)
     check_sources(settings, head, sources)
-    check_init(init, head, out)
+    check_init(settings, head, init, out)
     if on.rank == 0:
         prepare_maps(settings, head, sources, out, workers)
     on.wait()

@@ -18,10 +18,17 @@ from engine.stages.weak_perspective import crop_pose, face_anchor
 from engine.synth.head_maps import averaged, coded, param_fields
 from engine.synth.map_files import MapInfo, begin_folder, write_rows
 from engine.synth.sample import MASK_CLASSES, Sample, decode_normals
-from engine.synth.shards import read_shard
+from engine.synth.shards import read_model_ids, read_shard
 from engine.types import F32, F64, N_MEDIAPIPE, U8, Camera, FlameParams
 
-__all__ = ["TrueMaps", "predict_maps", "predicted_row", "predicted_row_type", "row_of"]
+__all__ = [
+    "TrueMaps",
+    "check_shards",
+    "predict_maps",
+    "predicted_row",
+    "predicted_row_type",
+    "row_of",
+]
 
 Rows = npt.NDArray[np.void]
 
@@ -65,6 +72,16 @@ class _Seen:
         return found.head, found.crop_view, found.mask, found.confidence
 
 
+def check_shards(shards: Path, split: str, model: HeadModel) -> None:
+    """See that a split has a sample of the head model; pictures are not read.
+
+    Raises: AssetError: if it has none, or no shards, or one that is damaged.
+    """
+    paths = _paths(shards, split)
+    if not any(model.model_id in read_model_ids(path) for path in paths):
+        raise _none_of(model, shards, split)
+
+
 def predict_maps(
     shards: Path,
     split: str,
@@ -83,9 +100,7 @@ def predict_maps(
     Raises: AssetError: if shards, network or folder cannot be used, or no sample is of the head
         model. OutputError.
     """
-    paths = sorted(shards.glob(f"{split}-*.tar"))
-    if not paths:
-        raise AssetError(f"{shards} has no {split}-*.tar; make samples with n2f synth")
+    paths = _paths(shards, split)
     source = sha256_of(network) if network is not None else "true normals"
     begin_folder(out, MapInfo("predicted", model.model_id, map_px, 0, source))
     seen = TrueMaps() if network is None else _Seen(_own_network(network, threads))
@@ -100,11 +115,23 @@ def predict_maps(
             written += len(rows)
             log.info("%s: %d samples", target, len(rows))
     if not any(out.glob(f"{split}-*.npy")):
-        raise AssetError(
-            f"{shards}: no sample of {split}-*.tar is of head model {model.model_id[:12]} "
-            f"({model.name}); make some with n2f synth --population openhead"
-        )
+        raise _none_of(model, shards, split)
     return written
+
+
+def _paths(shards: Path, split: str) -> list[Path]:
+    paths = sorted(shards.glob(f"{split}-*.tar"))
+    if not paths:
+        raise AssetError(f"{shards} has no {split}-*.tar; make samples with n2f synth")
+    return paths
+
+
+def _none_of(model: HeadModel, shards: Path, split: str) -> AssetError:
+    return AssetError(
+        f"{shards}: no sample of {split}-*.tar is of head model {model.model_id[:12]} "
+        f"({model.name}); make some with n2f synth --population openhead, or, for another head "
+        "model, train on drawn maps alone (--config drawn)"
+    )
 
 
 def _own_network(path: Path, threads: int) -> OwnNetwork:

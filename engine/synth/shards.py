@@ -11,7 +11,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import cv2
 import numpy as np
@@ -30,12 +30,14 @@ __all__ = [
     "params_to_json",
     "read_manifest",
     "read_meta",
+    "read_model_ids",
     "read_shard",
     "shard_bytes",
     "write_shard",
 ]
 
 Array = npt.NDArray[Any]
+T = TypeVar("T")
 
 _PNG_LEVEL: Final = 1
 """Of zlib: 3 takes a sixth more time for files 3 % smaller."""
@@ -116,16 +118,27 @@ def read_meta(path: Path) -> list[dict[str, Any]]:
 
     Raises: AssetError: if the file is missing or damaged.
     """
-    found = []
+    return list(_described(path, lambda record: dict(record["meta"])))
+
+
+def read_model_ids(path: Path) -> Iterator[str]:
+    """The head model of each of a shard's samples, in order, without reading their pictures.
+
+    Raises: AssetError: if the file is missing or damaged.
+    """
+    return _described(path, lambda record: str(record["params"]["model_id"]))
+
+
+def _described(path: Path, pick: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+    """What is picked from the description of each sample."""
     try:
         with tarfile.open(path, mode="r:") as tar:
             for info in tar:
                 member = tar.extractfile(info) if info.name.endswith(".json") else None
                 if member is not None:
-                    found.append(dict(json.loads(member.read())["meta"]))
+                    yield pick(json.loads(member.read()))
     except (OSError, tarfile.TarError, EOFError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, "its samples' descriptions", str(error)) from error
-    return found
 
 
 def params_to_json(params: FlameParams) -> dict[str, Any]:

@@ -83,12 +83,14 @@ class FaceMesh(nn.Module):
         for name, part in zip(("tri", "mark", "point"), np.split(places, splits), strict=True):
             self.register_buffer(f"{name}_corners", torch.from_numpy(part), persistent=False)
         self._parents = tuple(int(p) for p in model.parents)
+        self._jaw_fixed = bool(model.meta.get("jaw_fixed"))
         self.model_id = model.model_id
 
     def forward(self, shape: Tensor, expr: Tensor, jaw: Tensor, eyelids: Tensor) -> PosedFace:
         """(B, n_shape), (B, n_expr) standard units; jaw (B, 3) axis-angle; eyelids (B, 2) 0..1."""
         linear = torch.cat([shape, expr], dim=-1)
         rest = torch.zeros_like(jaw)
+        jaw = rest if self._jaw_fixed else jaw
         rotations = rodrigues(torch.stack([rest, rest, jaw, rest, rest], -2), xp=torch)
         joints = blend(self.J_template, self.J_dirs, linear, xp=torch)
         v = blend(self.v_template, self.dirs, linear, xp=torch)

@@ -19,7 +19,7 @@ from engine.training.row_source import Progress, StoredRows
 from engine.training.sample_store import Rows
 from engine.types import N_MEDIAPIPE
 
-__all__ = ["SOURCES", "MapFolders", "N2FSource", "share_counts"]
+__all__ = ["SOURCES", "MapFolders", "N2FSource", "check_store", "share_counts"]
 
 _N_FOR_POINTS = 4000
 SOURCES = ("drawn", "predicted", "real")
@@ -68,7 +68,7 @@ class N2FSource:
                     )
                 store = MapStore(folder, "train", self.model_id)
                 store.refresh()
-                self._check_size(store)
+                check_store(self.settings, store)
                 self._stores[name] = store
 
     def batch(self, step: int, should_stop: Callable[[], bool]) -> N2FBatch:
@@ -117,14 +117,25 @@ class N2FSource:
             self._open[name] = _Open(count, stored.batches(progress, should_stop))
         return next(self._open[name].rows)
 
-    def _check_size(self, store: MapStore) -> None:
-        if "head" in self.settings.inputs and store.info.map_px != self.settings.trunk_px:
-            raise AssetError(
-                f"{store.folder} has maps of {store.info.map_px} px, the settings want "
-                f"{self.settings.trunk_px} (trunk_px); make them of that size"
-            )
-        if "image" in self.settings.inputs and store.info.kind == "drawn":
-            raise AssetError(f"{store.folder} has no pictures; {self.settings.name} learns of RGB")
+
+def check_store(settings: N2FSettings, store: MapStore) -> None:
+    """See that maps have what the network looks at; drawn ones never have points.
+
+    Raises: AssetError: if they have not.
+    """
+    if "head" in settings.inputs and store.info.map_px != settings.trunk_px:
+        raise AssetError(
+            f"{store.folder} has maps of {store.info.map_px} px, the settings want "
+            f"{settings.trunk_px} (trunk_px); make them of that size"
+        )
+    if "image" in settings.inputs and store.info.kind == "drawn":
+        raise AssetError(f"{store.folder} has no pictures; {settings.name} learns of RGB")
+    fields = store.read(np.array([0])).dtype.names or ()
+    if "points" in settings.inputs and store.info.kind != "drawn" and "points" not in fields:
+        raise AssetError(
+            f"{store.folder} has no MediaPipe points, which {settings.name} looks at; make its "
+            "maps anew (--shards), or choose a configuration without them"
+        )
 
 
 def share_counts(shares: tuple[float, ...], n: int) -> list[int]:

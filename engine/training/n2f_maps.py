@@ -13,9 +13,9 @@ from engine.pipeline import Reconstructor
 from engine.stages.normal_estimator import NormalEstimator
 from engine.synth.draw_maps import DrawPlan, draw_maps
 from engine.synth.map_files import MapStore
-from engine.synth.predicted_maps import predict_maps
+from engine.synth.predicted_maps import check_shards, predict_maps
 from engine.synth.workers import cpu_count
-from engine.training.n2f_data import SOURCES, MapFolders
+from engine.training.n2f_data import SOURCES, MapFolders, check_store
 from engine.training.n2f_settings import N2FSettings
 from engine.training.real_maps import RealPlan, fit_real_maps
 
@@ -63,9 +63,18 @@ def n_to_draw(scale: float) -> int:
 def check_sources(settings: N2FSettings, model: HeadModel, sources: MapSources) -> None:
     """See, before hours of drawing and fitting, that all that the stages need is there.
 
-    Raises: AssetError: if maps are neither given nor can be made, or cannot be used.
-        CaptureError: if the folder of photos has none.
+    Raises: AssetError: if maps are neither given nor can be made, cannot be used, or are real ones
+        that no stage learns of. CaptureError: if the folder of photos has none.
     """
+    if not _needs(settings, 2) and (sources.photos is not None or sources.real is not None):
+        raise AssetError(
+            f"no stage of {settings.name} has a share `real`: --data and --real are of no use to "
+            "it; leave them out, or choose a configuration that learns of them, such as finetuned"
+        )
+    if "image" in settings.inputs and _needs(settings, 0):
+        raise AssetError(
+            f"{settings.name} looks at pictures, which drawn maps have not; give stages drawn = 0"
+        )
     given = {"drawn": sources.drawn, "predicted": sources.predicted, "real": sources.real}
     makes = {
         "drawn": (True, ""),
@@ -75,14 +84,20 @@ def check_sources(settings: N2FSettings, model: HeadModel, sources: MapSources) 
     for number, name in enumerate(SOURCES):
         (can_make, how), folder = makes[name], given[name]
         if folder is not None:
-            MapStore(folder, "train", model.model_id).refresh()
+            store = MapStore(folder, "train", model.model_id)
+            store.refresh()
+            if _needs(settings, number):
+                check_store(settings, store)
         elif not can_make and _needs(settings, number):
             raise AssetError(
                 f"{settings.name} needs {name} maps; give {how}--{name} FOLDER, or a configuration "
                 "without them"
             )
-    if sources.shards is not None and not any(sources.shards.glob("train-*.tar")):
-        raise AssetError(f"{sources.shards} has no train-*.tar; make samples with n2f synth")
+    if sources.val is not None:
+        MapStore(sources.val, "val", model.model_id).refresh()
+    if sources.shards is not None:
+        for split in _splits(sources.shards):
+            check_shards(sources.shards, split, model)
     fits = sources.photos is not None and sources.real is None
     if sources.photos is not None and fits:
         media_in(sources.photos)
@@ -118,12 +133,16 @@ def prepare_maps(
     if sources.shards is None:
         return
     network = _network(sources)
-    for split in ("train", "val"):
-        if split == "train" or any(sources.shards.glob("val-*.tar")):
-            predict_maps(
-                sources.shards, split, model, out / "predicted",
-                network=network, map_px=settings.trunk_px if "head" in settings.inputs else 64,
-            )  # fmt: skip
+    for split in _splits(sources.shards):
+        predict_maps(
+            sources.shards, split, model, out / "predicted",
+            network=network, map_px=settings.trunk_px if "head" in settings.inputs else 64,
+        )  # fmt: skip
+
+
+def _splits(shards: Path) -> list[str]:
+    """Those to look at."""
+    return ["train", "val"] if any(shards.glob("val-*.tar")) else ["train"]
 
 
 def _network(sources: MapSources) -> Path:

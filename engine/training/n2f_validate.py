@@ -66,6 +66,8 @@ def validate_n2fnet(
 
 
 def _params(model: HeadModel, values: N2FOutputs | N2FBatch, row: int) -> FlameParams:
-    names = ("shape", "expr", "jaw", "eyelids")
+    names = ["shape", "expr", "eyelids"]
+    if not model.meta.get("jaw_fixed"):
+        names.append("jaw")
     neutral = FlameParams.neutral(model.model_id, model.n_shape, model.n_expr)
     return neutral.with_values(**{n: getattr(values, n)[row].numpy() for n in names})

@@ -42,10 +42,14 @@ from engine.training.report import TrainReport
 from engine.training.row_source import Progress
 from engine.training.stop_signals import stop_signals
 
-__all__ = ["N2FPaths", "check_init", "train_n2fnet"]
+__all__ = ["NETWORK", "N2FPaths", "check_init", "train_n2fnet"]
 
 log = logging.getLogger(__name__)
 
+NETWORK = (
+    "inputs", "trunk_px", "widths", "blocks", "grid_width", "hidden", "n_passes", "point_codes",
+)  # fmt: skip
+"""Settings that must be those of weights to go on from."""
 _COLUMNS = ("loss", *N2FLosses._fields, "gradient")
 
 
@@ -68,13 +72,23 @@ class _State:
     step: int = 0
 
 
-def check_init(init: Path | None, model: HeadModel, out: Path) -> None:
-    """See that the weights can be used, unless the training goes on from its own in `out`.
+def check_init(settings: N2FSettings, model: HeadModel, init: Path | None, out: Path) -> None:
+    """See that the training can go on from the checkpoint in `out`, else from the weights.
 
-    Raises: AssetError: if they cannot be read. ModelContractError: if they are for another head.
+    Raises: AssetError: if these cannot be read, or are of a network of other sizes or inputs, or if
+        there are none and points, with none in any maps. ModelContractError: if they are for
+        another head.
     """
-    if init is not None and not (out / "checkpoint.pt").exists():
-        read_weights(init, N2FNET)[1].check_model(model, init)
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists():
+        _check_same(settings, model, load_checkpoint(checkpoint, N2FNET)["settings"], checkpoint)
+    elif init is not None:
+        _check_same(settings, model, read_weights(init, N2FNET)[1], init)
+    elif "points" in settings.inputs and not any(s.predicted or s.real for s in settings.stages):
+        raise AssetError(
+            f"{settings.name} looks at MediaPipe's points, which drawn maps have not; give weights "
+            "with --init, or the stages a share `predicted`"
+        )
 
 
 def train_n2fnet(
@@ -157,12 +171,11 @@ def _start(
     resumed = load_checkpoint(checkpoint, N2FNET) if checkpoint.exists() else None
     net = recipe.make_net()
     if resumed is not None:
-        resumed["settings"].check_model(model, checkpoint)
-        _check_same(recipe.settings, resumed["settings"].settings, checkpoint)
+        _check_same(recipe.settings, model, resumed["settings"], checkpoint)
         load_into(net, resumed["net"], checkpoint)
     elif paths.init is not None:
         weights, theirs = read_weights(paths.init, N2FNET)
-        theirs.check_model(model, paths.init)
+        _check_same(recipe.settings, model, theirs, paths.init)
         load_into(net, weights, paths.init)
     elif net.points is not None:
         source.teach_points(net.points)
@@ -179,22 +192,15 @@ def _start(
     return _State(net, ema, prepared, optimiser, resumed["step"] if resumed else 0)
 
 
-def _check_same(new: N2FSettings, old: N2FSettings, path: Path) -> None:
-    names = (
-        "inputs",
-        "trunk_px",
-        "widths",
-        "blocks",
-        "grid_width",
-        "hidden",
-        "n_passes",
-        "point_codes",
-    )
-    for name in names:
+def _check_same(new: N2FSettings, model: HeadModel, theirs: N2FRecipe, path: Path) -> None:
+    """Raises: AssetError, ModelContractError: unless a file's network is the one to be trained."""
+    theirs.check_model(model, path)
+    old = theirs.settings
+    for name in NETWORK:
         if getattr(new, name) != getattr(old, name):
             raise AssetError(
                 f"{path} has {name} {getattr(old, name)}, the settings {getattr(new, name)}; "
-                "use the same settings, or another output folder"
+                "use settings of that network, other weights (--init), or another output folder"
             )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,22 @@ import pytest
 pytest.importorskip("torch")
 
 import engine.head_choice
+import engine.training.finetune as finetune_module
 import engine.training.n2f_maps as n2f_maps
+import engine.training.n2f_settings as n2f_settings
 from app.__main__ import main
+from engine.flame.model import HeadModel
+from engine.io.assets import asset_path
 from engine.io.image import save_png
-from engine.synth.map_files import MapStore
-from engine.training.checkpoint import write_weights
+from engine.synth.draw_maps import DrawPlan
+from engine.synth.head_maps import map_row_type
+from engine.synth.map_files import MapInfo, MapStore, begin_folder, rows_path, write_rows
+from engine.training.checkpoint import read_weights, write_weights
 from engine.training.n2f_maps import n_to_draw
-from engine.training.n2f_settings import read_n2f_settings
-from engine.training.n2f_weights import N2FRecipe
+from engine.training.n2f_settings import N2FSettings, read_n2f_settings
+from engine.training.n2f_validate import SCORES
+from engine.training.n2f_weights import N2FNET, N2FRecipe, read_n2fnet
+from engine.training.train_n2fnet import NETWORK
 from engine.types import Frame, Reconstruction
 from tests.bad_files import make_video
 from tests.bumpy_head import bumpy_head
@@ -40,6 +49,15 @@ steps = 2
 warmup_steps = 1
 drawn = 0
 real = 1
+"""
+CONFIGURED = """
+widths = [8, 8, 8]
+blocks = [1, 1, 1]
+hidden = 16
+grid_width = 8
+batch_size = 2
+bf16 = false
+augment = false
 """
 Run = Callable[..., tuple[int, str, str]]
 
@@ -163,3 +181,106 @@ def test_a_short_course_draws_few_heads():
     assert [n_to_draw(scale) for scale in (0.001, 0.03, 0.1, 0.11, 1.0, 2.0)] == [
         *(2_000, 2_000, 5_000, 6_000, 50_000, 50_000)
     ]
+
+
+@pytest.fixture
+def plain_finetune(finetune: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> Run:
+    """As `finetune`, but with nothing given; small networks by the names of the program's own."""
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    for name in ("finetuned", "finetuned-drawn"):
+        text = (n2f_settings._CONFIGS / f"{name}.toml").read_text()
+        (configs / f"{name}.toml").write_text(
+            CONFIGURED + text.replace("steps = 10000", "steps = 1")
+        )
+    monkeypatch.setattr(n2f_settings, "_CONFIGS", configs)
+    monkeypatch.setattr(finetune_module, "asset_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(n2f_maps, "draw_maps", drawn_rows)
+    network = tmp_path / "normals.onnx"
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        given = ["--stage", "finetune", "--normals", network, "--out", tmp_path / "out"]
+        line = ["n2f", "train", "n2fnet", *given, "--draw", "2", "--threads", "1", *arguments]
+        monkeypatch.setattr("sys.argv", [str(part) for part in line])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+def drawn_rows(model: HeadModel, out: Path, plan: DrawPlan, workers: int) -> int:
+    """In place of drawing: heads that nobody sees."""
+    begin_folder(out, MapInfo("drawn", model.model_id, plan.map_px, plan.seed))
+    row = np.zeros((), map_row_type(plan.map_px, model.n_shape, model.n_expr))
+    row["R"] = np.eye(3)
+    write_rows(rows_path(out, plan.split, 0), [row] * plan.n)
+    return 1
+
+
+def weights_by(name: str, path: Path, model: HeadModel = HEAD) -> Path:
+    recipe = N2FRecipe.of(read_n2f_settings(name), model)
+    write_weights(path, recipe.make_net().state_dict(), recipe)
+    return path
+
+
+def settings_of(out: Path) -> N2FSettings:
+    return read_n2fnet(out / "weights.npz", HEAD)[1].settings
+
+
+def test_the_shipped_weights_and_drawn_maps_do_where_nothing_is_given(
+    plain_finetune: Run, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    weights_by("finetuned", tmp_path / finetune_module.WEIGHTS)
+    code, out, err = plain_finetune("--data", data)
+    assert code == 0, err
+    assert set(json.loads(out)) == set(SCORES)
+    settings = settings_of(tmp_path / "out")
+    assert (settings.name, settings.stages[0].shares) == ("finetuned", (0.5, 0.0, 0.5))
+    assert "their share of finetuned is drawn" in caplog.text
+
+
+def test_weights_of_drawn_maps_have_a_configuration_of_their_own(
+    plain_finetune: Run, data: Path, tmp_path: Path
+):
+    init = weights_by("finetuned-drawn", tmp_path / "mine.npz")
+    code, _, err = plain_finetune("--data", data, "--init", init)
+    assert code == 0, err
+    settings = settings_of(tmp_path / "out")
+    assert (settings.name, settings.stages[0].shares) == ("finetuned-drawn", (0.5, 0.0, 0.5))
+    assert settings.inputs == read_n2f_settings("finetuned-drawn").inputs
+
+
+def test_another_heads_fine_tuning_needs_weights(plain_finetune: Run, data: Path, tmp_path: Path):
+    other = replace(HEAD, model_id="1" * 64)
+    weights_by("finetuned", tmp_path / finetune_module.WEIGHTS, other)
+    code, _, err = plain_finetune("--data", data)
+    assert code == 2
+    assert "--stage finetune needs --init WEIGHTS and --data FOLDER" in plain(err)
+    assert FakeReconstructor.n_seen == 0
+
+
+def test_weights_of_other_sizes_are_told_before_anything_is_made(
+    plain_finetune: Run, data: Path, tmp_path: Path
+):
+    init = weights_by("finetuned-drawn", tmp_path / "mine.npz")
+    code, _, err = plain_finetune("--data", data, "--init", init, "--config", "finetuned")
+    assert code == 1
+    assert "mine.npz has inputs ('head', 'mask', 'coordinates'), the settings" in plain(err)
+    assert FakeReconstructor.n_seen == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_programs_own_weights_have_the_networks_of_their_configurations():
+    """So that the shipped weights can be gone on from, and those of `drawn`."""
+    shipped = read_weights(asset_path(finetune_module.WEIGHTS), N2FNET)[1]
+    check = [(shipped.settings, "finetuned"), (read_n2f_settings("drawn"), "finetuned-drawn")]
+    for settings, name in check:
+        other = read_n2f_settings(name)
+        assert [getattr(settings, k) for k in NETWORK] == [getattr(other, k) for k in NETWORK]
+
+
+def plain(text: str) -> str:
+    """Without frames and line breaks."""
+    return " ".join(word for word in text.split() if word != "│")

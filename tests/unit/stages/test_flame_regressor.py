@@ -51,6 +51,17 @@ def test_the_answer_is_turned_from_the_crops_frame_into_the_cameras(tmp_path: Pa
     assert found.params.model_id == HEAD.model_id
 
 
+def test_a_fixed_jaw_stays_shut(tmp_path: Path):
+    """As in FLAME 2023 without jaw, where the joint must not be used."""
+    net = save_parameter_net(tmp_path / "net.onnx", HEAD, jaw=np.array([0.2, 0.0, 0.1]))
+    fixed = replace(HEAD, meta={**HEAD.meta, "jaw_fixed": True})
+    crop_from_frame = np.array([[0.1, 0, -20.0], [0, 0.1, -8.0]])
+    for model, wanted in ((HEAD, [0.2, 0.0, 0.1]), (fixed, [0, 0, 0])):
+        maps = maps_at(crop_from_frame)
+        found = FlameRegressor(net, model).run(crop_at(crop_from_frame), CAMERA, maps)
+        np.testing.assert_allclose(found.params.jaw, wanted, atol=1e-7)
+
+
 def test_view_normals_go_back_into_the_crop_view_frame_that_networks_learn():
     crop_from_frame = np.array([[0.3, 0.1, -20.0], [-0.1, 0.3, 60.0]])  # far off the axis
     turn = view_from_crop(CAMERA, crop_from_frame, 32).astype(np.float32)

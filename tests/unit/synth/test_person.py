@@ -35,6 +35,18 @@ def test_a_pack_without_people_for_validation_is_refused(head: SynthHead) -> Non
         draw_person(np.random.default_rng(0), replace(head, val_shape_samples=None), "val")
 
 
+def test_a_fixed_jaw_is_drawn_shut_and_nothing_else_changes(head: SynthHead) -> None:
+    """As in FLAME 2023 without jaw, where the joint must not be used."""
+    fixed = replace(head.model, meta={**head.model.meta, "jaw_fixed": True})
+    for seed in range(5):
+        free = draw_person(np.random.default_rng(seed), head, "train")
+        shut = draw_person(np.random.default_rng(seed), replace(head, model=fixed), "train")
+        assert free.jaw.any()
+        assert not shut.jaw.any()
+        for name in ("shape", "expr", "eyes", "eyelids", "neck"):
+            np.testing.assert_array_equal(getattr(shut, name), getattr(free, name))
+
+
 def test_drawn_faces_stay_within_what_a_face_can_do(openhead: HeadModel, head: SynthHead) -> None:
     people = replace(head, shape_samples=None)
     for seed in range(40):

@@ -20,6 +20,7 @@ from engine.training.n2f_augment import _mirrored, mirror_map, turned
 from engine.training.n2f_batch import N2FBatch, batch_from_map_rows
 from engine.training.n2f_losses import kabsch, n2f_losses, projected
 from engine.training.n2f_settings import LossWeights, N2FSettings
+from engine.training.n2f_validate import _params
 from engine.training.n2fnet import GROUPS, N2FNet, N2FOutputs
 from tests.bumpy_head import bumpy_head
 from tests.n2f_made import made_batch, true_outputs
@@ -65,6 +66,17 @@ def test_the_face_mesh_is_the_whole_heads():
         marks = surface_points(vertices[k].astype(np.float32), HEAD.faces, HEAD.landmarks68)
         np.testing.assert_allclose(posed.landmarks68[k], marks, atol=1e-6)
     assert (posed.normals[..., 2] > 0).float().mean() > 0.8
+
+
+def test_a_fixed_jaw_moves_nothing():
+    """As `FlameRegressor` has it, for FLAME 2023 without jaw."""
+    batch, fixed = made_batch(HEAD, 2), replace(HEAD, meta={**HEAD.meta, "jaw_fixed": True})
+    mesh = FaceMesh(fixed, 50)
+    moved = mesh(batch.shape, batch.expr, batch.jaw, batch.eyelids)
+    still = mesh(batch.shape, batch.expr, 0 * batch.jaw, batch.eyelids)
+    assert torch.equal(moved.corners, still.corners)
+    assert not _params(fixed, batch, 0).jaw.any()
+    assert _params(HEAD, batch, 0).jaw.any()
 
 
 def test_the_gram_matrix_is_the_mean_squared_distance():

@@ -207,8 +207,8 @@ def test_shares_become_whole_numbers_that_add_up():
 
 
 def test_the_programs_configurations_can_be_read():
-    names = ["baseline", "both-frames", "drawn", "finetuned", "noseg", "rgb", "two-stage"]
-    names.append("with-points")
+    names = ["baseline", "both-frames", "drawn", "finetuned", "finetuned-drawn", "noseg", "rgb"]
+    names += ["two-stage", "with-points"]
     assert config_names() == names
     all_settings = {name: read_n2f_settings(name) for name in config_names()}
     assert all(settings.name == name for name, settings in all_settings.items())
