@@ -44,8 +44,8 @@ METHODS: Final = {
         Method("pixel3dmm", needs_normals=True, optimised=True),
     )
 }
-"""By name. Two-stage and baseline look at head-frame normals alone, trained in two stages and in one;
-n2fnet, which looks at view normals and points too, was fine-tuned from neither of them."""
+"""By name. Two-stage and baseline look at head-frame normals alone, trained in two stages and in
+one; n2fnet, which looks at view normals and points too, was fine-tuned from neither of them."""
 
 BEST_FIRST: Final = ("n2fnet-refined", "landmarks-refined", "landmarks")
 """What is taken where no method is asked for: the first that can be used. The refinement does with

@@ -39,15 +39,16 @@ def with_recoloured_parts(batch: Batch, random: Generator, share: float) -> Batc
     Args:
         share: of samples.
     """
-    draw = _drawer(random)
     chosen = _chosen(batch, share, random)
-    gain = torch.zeros_like(batch.image)
+    n, draw = len(chosen), _drawer(random)
+    table = torch.zeros(n, len(PARSING) + 1, 3)  # the last: of a class that is not known, -1
     for names, brightness, tint in _PARTS:
-        spread = brightness * draw(len(chosen), 1) + tint * draw(len(chosen), 3)
-        part = sum(batch.parsing == PARSING.index(name) for name in names)
-        gain = gain + part[:, None] * spread[..., None, None]
-    gain = torch.exp(_softened(gain) * chosen)
-    return replace(batch, image=(batch.image * gain).clamp(0, 1))
+        spread = brightness * draw(n, 1) + tint * draw(n, 3)
+        for name in names:
+            table[:, PARSING.index(name)] = spread
+    places = batch.parsing[chosen] % (len(PARSING) + 1)
+    gain = table[torch.arange(n)[:, None, None], places].permute(0, 3, 1, 2)
+    return _multiplied(batch, chosen, _softened(gain).exp())
 
 
 def with_lamps(batch: Batch, random: Generator, share: float) -> Batch:
@@ -58,33 +59,41 @@ def with_lamps(batch: Batch, random: Generator, share: float) -> Batch:
     Args:
         share: of samples.
     """
-    draw = _drawer(random)
-    n = len(batch.image)
     chosen = _chosen(batch, share, random)
-    there = batch.view.any(dim=1, keepdim=True).float()
-    light = torch.ones_like(batch.image)
+    n, draw = len(chosen), _drawer(random)
+    view = batch.view[chosen]
+    there = view.any(dim=1, keepdim=True).float()
+    light = torch.ones_like(view)
     for k in range(_MOST_LAMPS):
         strength = _between(*map(math.log, _STRENGTH), (n, 1, 1, 1), random).exp()
         if k:
             strength = strength * (torch.rand((n, 1, 1, 1), generator=random) < 0.5)
         wrap = _between(0, _WRAP, (n, 1, 1), random)
-        cosine = torch.einsum("bcyx,bc->byx", batch.view, _towards_lamps(n, random))
+        cosine = torch.einsum("bcyx,bc->byx", view, _towards_lamps(n, random))
         lit = ((cosine + wrap) / (1 + wrap)).clamp_min(0)[:, None] * there
         lit = lit + (1 - there) * _mean(lit, there)
         light = light + strength * torch.exp(_TINT * draw(n, 3, 1, 1)) * lit
     light = light / _mean(light.mean(dim=1, keepdim=True), there).clamp_min(0.3)
-    gain = 1 + (_softened(light).pow(1 / _DISPLAY_GAMMA) - 1) * chosen
-    return replace(batch, image=(batch.image * gain).clamp(0, 1))
+    return _multiplied(batch, chosen, _softened(light).pow(1 / _DISPLAY_GAMMA))
 
 
 def with_other_surroundings(batch: Batch, random: Generator, share: float) -> Batch:
     """The background of some samples exchanged for their neighbour's whole picture, blurred and
     upside down, so that no face is seen in it."""
     chosen = _chosen(batch, share, random)
-    other = batch.image.roll(1, 0).flip(-2)
+    other = batch.image[chosen - 1].flip(-2)
     other = functional.avg_pool2d(other, 5, 1, 2, count_include_pad=False)
-    alpha = _softened((batch.parsing == _BACKGROUND)[:, None].float()) * chosen
-    return replace(batch, image=torch.lerp(batch.image, other, alpha))
+    alpha = _softened((batch.parsing[chosen] == _BACKGROUND)[:, None].float())
+    image = batch.image.clone()
+    image[chosen] = torch.lerp(image[chosen], other, alpha)
+    return replace(batch, image=image)
+
+
+def _multiplied(batch: Batch, chosen: Tensor, gain: Tensor) -> Batch:
+    """The chosen pictures times a gain (n, 3, S, S), cut off at white."""
+    image = batch.image.clone()
+    image[chosen] = (image[chosen] * gain).clamp(0, 1)
+    return replace(batch, image=image)
 
 
 def _drawer(random: Generator) -> Draw:
@@ -97,9 +106,8 @@ def _between(low: float, high: float, shape: tuple[int, ...], random: Generator)
 
 
 def _chosen(batch: Batch, share: float, random: Generator) -> Tensor:
-    """(B, 1, 1, 1) 1 for about that share of the samples, else 0."""
-    drawn = torch.rand(len(batch.image), generator=random) < share
-    return drawn.float().view(-1, 1, 1, 1)
+    """Indices of about that share of the samples."""
+    return (torch.rand(len(batch.image), generator=random) < share).nonzero()[:, 0]
 
 
 def _towards_lamps(n: int, random: Generator) -> Tensor:
