@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from engine.errors import AssetError
+from engine.io.npz_read import UNREADABLE_NPZ, open_npz
 from engine.types import F64, I32
 
 __all__ = ["RANGES", "IctModel", "load_ict"]
@@ -48,14 +49,14 @@ def load_ict(folder: Path) -> IctModel:
     Raises: AssetError: if files are missing or not of the expected layout.
     """
     try:
-        with np.load(folder / "ict_geometry.npz") as geometry:
+        with open_npz(folder / "ict_geometry.npz") as geometry:
             vertices = geometry["neutral_vertices_cm"].astype(np.float64) / 100
             quads = geometry["faces"]
-        with np.load(folder / "ict_identity_i16.npz") as archive:
+        with open_npz(folder / "ict_identity_i16.npz") as archive:
             identity = (
                 archive["delta"] * (archive["scale_cm"].astype(np.float64) / 100)[:, None, None]
             )
-        with np.load(folder / "ict_expression_i16.npz") as archive:
+        with open_npz(folder / "ict_expression_i16.npz") as archive:
             deltas = (
                 archive["delta"] * (archive["scale_cm"].astype(np.float64) / 100)[:, None, None]
             )
@@ -63,7 +64,7 @@ def load_ict(folder: Path) -> IctModel:
         landmarks = json.loads((folder / "vertex_indices.json").read_text())[
             "idx_to_landmark_verts"
         ]
-    except (OSError, KeyError, ValueError) as error:
+    except UNREADABLE_NPZ as error:
         raise AssetError(
             f"{folder} does not hold the ICT source ({error}); expected ict_geometry.npz, "
             "ict_identity_i16.npz, ict_expression_i16.npz and vertex_indices.json"

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from engine.errors import AssetError
+from engine.io.npz_read import UNREADABLE_NPZ, open_npz
 from engine.openhead.points import closest_on_mesh
 from engine.types import F64, I32
 
@@ -23,11 +24,11 @@ def skin_uv(registration: Path, v: F64, triangles: I32) -> tuple[F64, I32]:
     Returns: uv (T, 2), and (F, 3) rows of it. Triangles at a seam get their own copies.
     """
     try:
-        with np.load(registration / "topology.npz") as topology:
+        with open_npz(registration / "topology.npz") as topology:
             quads, uv, quads_uv = (topology[k] for k in ("quads", "uv", "quads_uv"))
-        with np.load(registration / "ict_on_topology.npz") as shapes:
+        with open_npz(registration / "ict_on_topology.npz") as shapes:
             source = shapes["neutral_m"].astype(np.float64)
-    except (OSError, KeyError) as error:
+    except UNREADABLE_NPZ as error:
         raise AssetError(f"{registration} does not hold the registered head: {error}") from error
     tri = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]]]).astype(np.int32)
     tri_uv = uv[np.concatenate([quads_uv[:, :3], quads_uv[:, [0, 2, 3]]])].astype(np.float64)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import AssetError
+from engine.io.npz_read import UNREADABLE_NPZ, open_npz
 from engine.synth.head_warp import HeadWarp
 from engine.synth.mhclo import read_obj
 from engine.synth.pack import SynthHead
@@ -41,10 +42,10 @@ def base_warps(source: Path, heads: Mapping[str, SynthHead]) -> dict[str, HeadWa
 def _registered(folder: Path) -> tuple[I32, F64]:
     """Base mesh vertices of the head's skin and where they lie on the ICT head, metres."""
     try:
-        with np.load(folder / "topology.npz") as topology:
+        with open_npz(folder / "topology.npz") as topology:
             n_skin = int(topology["n_skin"])
             ids = topology["base_obj_vertex_ids"][:n_skin].astype(np.int32)
-        with np.load(folder / "ict_on_topology.npz") as shapes:
+        with open_npz(folder / "ict_on_topology.npz") as shapes:
             return ids, shapes["neutral_m"][:n_skin].astype(np.float64)
-    except (OSError, KeyError) as error:
+    except UNREADABLE_NPZ as error:
         raise AssetError(f"{folder} does not hold the registered head: {error}") from error

@@ -4,10 +4,7 @@ Sliders vary by 0.17 of their range: at 0.3 draws look like caricatures.
 """
 
 import gzip
-import io
 import itertools
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import AssetError
+from engine.io.npz_read import UNREADABLE_NPZ, open_npz
 from engine.types import F64, I32
 
 __all__ = ["MakeHuman", "draw_people", "load_makehuman"]
@@ -76,9 +74,7 @@ def load_makehuman(folder: Path, ids: I32) -> MakeHuman:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (
-        OSError, KeyError, ValueError, IndexError, EOFError, zlib.error, zipfile.BadZipFile,
-    ) as error:  # fmt: skip
+    except (*UNREADABLE_NPZ, IndexError) as error:
         raise AssetError(
             f"{path} is not a readable part of MakeHuman's head ({error}); fetch it again"
         ) from error
@@ -100,7 +96,7 @@ def _targets(path: Path, ids: I32, n_base: int) -> dict[str, F64]:
     local[ids] = np.arange(len(ids))
     out: dict[str, F64] = {}
     with _reading(path):
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        with open_npz(path) as archive:
             names, ptr, idx, delta = (archive[key] for key in ("names", "ptr", "idx", "delta"))
             unit = float(archive["unit"])
         for name, start, end in zip(names, ptr[:-1], ptr[1:], strict=True):

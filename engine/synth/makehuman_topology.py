@@ -1,8 +1,5 @@
 """The mesh of the population "makehuman": registered skin, and openhead's insides behind it."""
 
-import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +10,7 @@ from scipy.spatial import cKDTree
 from engine.errors import AssetError
 from engine.flame.model import HeadModel, Landmarks
 from engine.flame.posed import PosedHead
+from engine.io.npz_read import UNREADABLE_NPZ, open_npz
 from engine.openhead.mesh import PARTS
 from engine.synth.harmonic import harmonic_spread
 from engine.synth.makehuman_people import MakeHuman
@@ -50,9 +48,9 @@ class MakeHumanTopology:
 
 def _load(path: Path, *keys: str) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        with open_npz(path) as archive:
             return {key: archive[key] for key in keys}
-    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except UNREADABLE_NPZ as error:
         raise AssetError(f"{path} cannot be read: {error}; fetch it again") from error
 
 

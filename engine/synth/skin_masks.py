@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from engine.errors import AssetError
+from engine.io.npz_read import UNREADABLE_NPZ, open_npz
 from engine.synth.skins import crop_uv
 from engine.types import F32, F64, I32, U8, Bool
 
@@ -23,14 +24,14 @@ def build_skin_masks(registration: Path) -> dict[str, U8]:
     Raises: AssetError: if the folder lacks topology.npz or ict_on_topology.npz.
     """
     try:
-        with np.load(registration / "topology.npz") as topology:
+        with open_npz(registration / "topology.npz") as topology:
             n_skin = int(topology["n_skin"])
             quads, quads_uv = (topology[k].astype(np.int32) for k in ("quads", "quads_uv"))
             uv = crop_uv(topology["uv"].astype(np.float64))
             marks, bary = topology["lmk68_tri"].astype(np.int32), topology["lmk68_bary"]
-        with np.load(registration / "ict_on_topology.npz") as shapes:
+        with open_npz(registration / "ict_on_topology.npz") as shapes:
             vertices = shapes["neutral_m"].astype(np.float64)
-    except (OSError, KeyError) as error:
+    except UNREADABLE_NPZ as error:
         raise AssetError(f"{registration} does not hold the registered head: {error}") from error
     landmarks = np.einsum("nk,nkc->nc", bary, vertices[marks])
     skin = (quads < n_skin).all(axis=1)

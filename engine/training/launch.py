@@ -1,6 +1,7 @@
 """On what a training runs: this process alone, or several by Lightning Fabric where installed."""
 
 import importlib
+from datetime import timedelta
 from typing import Any, Protocol
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 from engine.errors import ProviderError
 
 __all__ = ["Alone", "Launch", "WithFabric", "launch"]
+
+_PATIENCE = timedelta(days=2)
+"""For which processes wait while the first one draws and fits; torch's own is half an hour."""
 
 
 class Launch(Protocol):
@@ -67,9 +71,11 @@ class WithFabric:
                 "on the CPU with --devices 1"
             ) from error
         try:
-            self._fabric = module.Fabric(
-                accelerator=accelerator, devices=devices, strategy=strategy
-            )
+            chosen: Any = strategy
+            if strategy == "ddp" or (strategy == "auto" and devices > 1):
+                strategies = importlib.import_module("lightning_fabric.strategies")
+                chosen = strategies.DDPStrategy(timeout=_PATIENCE)
+            self._fabric = module.Fabric(accelerator=accelerator, devices=devices, strategy=chosen)
             self._fabric.launch()
         except (RuntimeError, ValueError) as error:
             raise ProviderError(

@@ -14,7 +14,7 @@ from engine.stages.landmark_energy import FitConfig
 from engine.stages.landmark_placer import LandmarkPlacer
 from engine.stages.normal_energy import NormalConfig
 from engine.stages.normal_surface import NormalSurface
-from engine.stages.refiner import RefineConfig, Refiner
+from engine.stages.refiner import FOR_PREDICTED, RefineConfig, Refiner
 from tests.rendered_faces import crop_of, random_params, rendered_face, turn_between_deg
 
 pytestmark = [pytest.mark.assets, pytest.mark.gl, pytest.mark.slow]
@@ -32,13 +32,28 @@ EXACT = RefineConfig(
 
 def test_a_head_comes_back_from_its_true_normals(openhead: HeadModel):
     """Rendered, regressed by the shipped network, refined: the project's golden figures."""
+    turns, distances = fitted(openhead, EXACT)
+    assert max(turns) < 0.5  # degrees
+    assert np.mean(distances) < 0.6  # mm, chamfer
+
+
+def test_settings_for_a_networks_maps_are_near_with_true_ones(openhead: HeadModel):
+    """They hardly trust normals, as those of networks err alike over a map, and do not know that
+    these are exact."""
+    turns, distances = fitted(openhead, FOR_PREDICTED)
+    assert max(turns) < 3.0
+    assert np.mean(distances) < 1.1
+
+
+def fitted(openhead: HeadModel, config: RefineConfig) -> tuple[list[float], list[float]]:
+    """Degrees and mm of eight heads."""
     ctx = headless_context()
     renderer = MeshRenderer(ctx, openhead.faces, samples=0)
     regressor, placer = (
         FlameRegressor(asset_path("n2fnet.onnx"), openhead),
         LandmarkPlacer(openhead),
     )
-    refiner = Refiner(openhead, EXACT, surface=NormalSurface(openhead))
+    refiner = Refiner(openhead, config, surface=NormalSurface(openhead))
     distance, head = FaceDistance(openhead), PosedHead(openhead)
     turns, distances = [], []
     for seed in range(8):
@@ -52,5 +67,4 @@ def test_a_head_comes_back_from_its_true_normals(openhead: HeadModel):
         distances.append(distance(head.vertices(fit.params), true)[0])
     renderer.release()
     ctx.release()
-    assert max(turns) < 0.5  # degrees
-    assert np.mean(distances) < 0.6  # mm, chamfer
+    return turns, distances
