@@ -19,6 +19,9 @@ from engine.errors import EngineError
 from engine.files import replacing
 from engine.io.assets import sha256_of
 from engine.io.manifest_write import record_asset
+from engine.stages.onnx_session import OnnxSession
+from engine.training.checkpoint import read_weights
+from engine.training.n2f_weights import N2FNET
 
 WEIGHTS = "n2fnet_weights.npz"
 SEEN = "; fine-tuned on maps of 500 public-domain portraits"
@@ -42,7 +45,7 @@ def main() -> int:
                 ASSETS / name,
                 licence="CC-BY-4.0",
                 source=options.source + (SEEN if is_tuned else ""),
-                command="see docs/training.md",
+                command=_command(name, Path(file)),
                 notice=NOTICE,
                 figures=found,
             )
@@ -50,6 +53,18 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _command(name: str, file: Path) -> str:
+    if name == WEIGHTS:
+        configuration, export = read_weights(file, N2FNET)[1].settings.name, ""
+    else:
+        configuration = OnnxSession(file).metadata["configuration"]
+        export = "; n2f export n2fnet run/weights.npz"
+    return (
+        f"n2f train n2fnet --config {configuration} --out run{export}; samples, steps and the "
+        "trainings before: docs/training.md"
+    )
 
 
 def _figures(path: Path, graph: Path) -> dict[str, float]:

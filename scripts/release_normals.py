@@ -1,7 +1,7 @@
 """Put a trained normal network into assets/, with the figures of its evaluation.
 
 python scripts/release_normals.py NET.onnx --weights run/weights.npz --evaluation eval/summary.json
-    [--int8 NET_INT8.onnx]
+    --settings docs/normals_sixth.toml [--int8 NET_INT8.onnx]
 
 The evaluation must be of those very files (scripts/evaluate_normals.py). A network that is there
 already is replaced only by one that is better on the validation samples, or with --replace. The one
@@ -56,7 +56,7 @@ def main() -> int:
                 ASSETS / name,
                 licence="CC-BY-4.0",
                 source=SOURCE,
-                command="see docs/training.md",
+                command=_command(name, options.settings),
                 notice=NOTICE,
                 figures=found,
             )
@@ -72,9 +72,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("graph", type=Path, help="the exported network")
     parser.add_argument("--weights", type=Path, required=True, help="what it was exported from")
     parser.add_argument("--evaluation", type=Path, required=True, help="summary.json")
+    parser.add_argument("--settings", required=True, help="TOML of its last training, for others")
     parser.add_argument("--int8", type=Path, help="the same network in 8 bits")
     parser.add_argument("--replace", action="store_true", help="whatever the figures")
     return parser.parse_args()
+
+
+def _command(name: str, settings: str) -> str:
+    precision = " --precision int8 --data SAMPLES" if name == EIGHT_BITS else ""
+    export = "" if name == WEIGHTS else f"; n2f export normals run/weights.npz{precision}"
+    return (
+        f"n2f train normals --data SAMPLES --config {settings} --init WEIGHTS --out run{export}; "
+        "samples, and the trainings before: docs/training.md"
+    )
 
 
 def _figures(path: Path, graph_hash: str) -> dict[str, float]:
