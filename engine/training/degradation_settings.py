@@ -15,16 +15,16 @@ class Degradation:
     covers, blocks and all that is of single parts of the face are guesses.
     """
 
-    blur_px: tuple[float, float] = (2.0, 7.0)  # standard deviation, at 256 px
-    shrinkage: tuple[float, float] = (0.32, 0.68)  # share of the mean head's normals
-    field_deg: tuple[float, float] = (3.0, 8.5)  # root mean square of the smooth error
+    blur_px: tuple[float, float] = (1.5, 5.5)  # standard deviation, at 256 px
+    shrinkage: tuple[float, float] = (0.30, 0.66)  # share of the mean head's normals
+    field_deg: tuple[float, float] = (2.5, 6.8)  # root mean square of the smooth error
     field_px: tuple[float, float] = (12.0, 48.0)  # its correlation lengths, at 256 px
-    detail_deg: tuple[float, float] = (2.5, 7.0)  # of the error of small parts, as lids
+    detail_deg: tuple[float, float] = (2.1, 5.8)  # of the error of small parts, as lids
     detail_px: float = 6.0
-    uneven: float = 1.5  # errors of mouth, eyes, jaw line and edges are so many times the others'
-    frame_deg: float = 1.5  # largest turn of a whole map
-    view_deg: float = 10.0  # largest turn of view normals against head normals
-    noise_deg: tuple[float, float] = (1.5, 4.0)
+    uneven: float = 1.0  # errors of mouth, eyes, jaw line and edges over the others: none is seen
+    frame_deg: float = 0.3  # largest turn of a whole map
+    view_deg: float = 7.0  # largest turn of view normals against head normals
+    noise_deg: tuple[float, float] = (1.2, 3.4)
     block_share: float = 0.1  # whose normals are the same all over each block
     block_px: float = 8.0  # a block's side, at 256 px
     blob_eyes_share: float = 0.3  # with flat or bulging blobs in place of the eyes
@@ -45,8 +45,8 @@ class Degradation:
     flip_share: float = 0.3  # that are the mean with a copy of themselves a little beside
     flip_px: float = 4.0  # largest shift of the copy along x and y, at 256 px
     flip_deg: float = 3.0  # largest turn of the copy's normals, and of itself in its plane
-    confidence: tuple[float, float] = (0.59, 0.73)  # mean inside the mask
-    confidence_outside: tuple[float, float] = (0.26, 0.40)
+    confidence: tuple[float, float] = (0.60, 0.74)  # mean inside the mask
+    confidence_outside: tuple[float, float] = (0.31, 0.45)
     confidence_spread: float = 0.11  # standard deviation inside the mask
     confidence_fit: float = 0.7  # 0..1, how much of it follows the errors
 

@@ -270,7 +270,7 @@ def test_a_seed_gives_the_same_covers_and_parts():
 
 
 def test_half_a_strength_is_half_of_the_shares_and_of_the_unevenness():
-    half = Degradation().scaled(0.5)
+    half = replace(Degradation(), uneven=1.5).scaled(0.5)
     for field in fields(Degradation):
         if field.name.endswith("_share") and field.name != "fill_share":
             now, before = getattr(half, field.name), getattr(Degradation(), field.name)
