@@ -60,7 +60,9 @@ COLUMNS = "photo, head normals, view normals, MediaPipe's normals, parsing or ma
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("inputs", type=Path, nargs="+", help="photos, and folders of them")
+    parser.add_argument(
+        "inputs", type=Path, nargs="+", help="photos and videos, and folders of photos"
+    )
     parser.add_argument("--normals", help="the network; default: the bundled one")
     parser.add_argument("--sheet", type=Path, help=f"PNG to write, a row per photo: {COLUMNS}")
     parser.add_argument("--rows", type=int, default=24, help="most rows of the sheet")

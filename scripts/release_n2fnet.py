@@ -55,15 +55,25 @@ def main() -> int:
     return 0
 
 
+COMMANDS = {
+    "finetuned": "--config finetuned --stage finetune --init WEIGHTS --data PHOTOS --drawn DRAWN "
+    "--predicted PREDICTED",
+    "with-points": "--config docs/n2fnet_fifth.toml --shards SAMPLES --drawn DRAWN --init WEIGHTS",
+    "rgb": "--config docs/n2fnet_rgb_fifth.toml --predicted PREDICTED --init WEIGHTS",
+}
+"""The last training of configurations that had several; docs/training.md has all."""
+
+
 def _command(name: str, file: Path) -> str:
     if name == WEIGHTS:
         configuration, export = read_weights(file, N2FNET)[1].settings.name, ""
     else:
         configuration = OnnxSession(file).metadata["configuration"]
-        export = "; n2f export n2fnet run/weights.npz"
+        export = f"; n2f export n2fnet run/weights.npz --out {name}"
+    options = COMMANDS.get(configuration, f"--config {configuration} --shards SAMPLES --scale 0.03")
     return (
-        f"n2f train n2fnet --config {configuration} --out run{export}; samples, steps and the "
-        "trainings before: docs/training.md"
+        f"n2f train n2fnet {options} --out run{export}; samples, and the trainings before: "
+        "docs/training.md"
     )
 
 

@@ -80,7 +80,9 @@ def _options() -> argparse.Namespace:
 
 def _command(name: str, settings: str) -> str:
     precision = " --precision int8 --data SAMPLES" if name == EIGHT_BITS else ""
-    export = "" if name == WEIGHTS else f"; n2f export normals run/weights.npz{precision}"
+    export = (
+        "" if name == WEIGHTS else f"; n2f export normals run/weights.npz{precision} --out {name}"
+    )
     return (
         f"n2f train normals --data SAMPLES --config {settings} --init WEIGHTS --out run{export}; "
         "samples, and the trainings before: docs/training.md"
