@@ -16,6 +16,8 @@ __all__ = ["Asset", "AssetState", "asset_path", "assets_dir", "load_manifest", "
 AssetState = Literal["ok", "missing", "changed"]
 
 MANIFEST: Final = "manifest.toml"
+_LONGEST_TOLD: Final = 80
+"""Characters of a command that is told in a message; longer ones are looked up."""
 ENVIRONMENT: Final = "N2F_ASSETS"
 """Names another folder of assets, e.g. for a packaged program."""
 
@@ -42,7 +44,9 @@ class Asset:
     @property
     def remedy(self) -> str:
         """What to do where the file is not as it should be."""
-        return f"take it from a fresh copy of the project, or make it again ({self.command})"
+        short = len(self.command) <= _LONGEST_TOLD
+        how = f"({self.command})" if short else f"as {self.folder / MANIFEST} says"
+        return f"take it from a fresh copy of the project, or make it again {how}"
 
     def check(self) -> AssetState:
         """Compare the file with its record: size first, then hash."""

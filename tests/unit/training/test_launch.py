@@ -68,12 +68,16 @@ class _MadeFabric:
 def test_graphics_cards_share_the_norms_statistics(
     accelerator: str, shared: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    module = SimpleNamespace(Fabric=_MadeFabric)
+    waits = []
+    module = SimpleNamespace(
+        Fabric=_MadeFabric, DDPStrategy=lambda timeout: waits.append(timeout.total_seconds())
+    )
     monkeypatch.setattr(engine.training.launch.importlib, "import_module", lambda _: module)
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
     optimiser = torch.optim.SGD(net.parameters(), lr=1.0)
     names = list(net.state_dict())
     prepared, _ = WithFabric(2, "ddp", accelerator).prepare(net, optimiser)
+    assert min(waits) > 12 * 3600  # one of them may draw and fit for hours first
     assert isinstance(prepared[1], nn.SyncBatchNorm) == shared
     assert prepared is net  # weights are saved, and followed, by the network that was given
     assert list(net.state_dict()) == names
