@@ -65,7 +65,8 @@ def with_lamps(batch: Batch, random: Generator, share: float) -> Batch:
     there = view.any(dim=1, keepdim=True).float()
     light = torch.ones_like(view)
     for k in range(_MOST_LAMPS):
-        strength = _between(*map(math.log, _STRENGTH), (n, 1, 1, 1), random).exp()
+        weakest, strongest = _STRENGTH
+        strength = _between(math.log(weakest), math.log(strongest), (n, 1, 1, 1), random).exp()
         if k:
             strength = strength * (torch.rand((n, 1, 1, 1), generator=random) < 0.5)
         wrap = _between(0, _WRAP, (n, 1, 1), random)
