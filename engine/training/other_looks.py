@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from engine.synth.sample import PARSING
 from engine.training.batch import Batch
+from engine.training.degradation_maps import uniform
 
 __all__ = ["with_lamps", "with_other_surroundings", "with_recoloured_parts"]
 
@@ -66,10 +67,10 @@ def with_lamps(batch: Batch, random: Generator, share: float) -> Batch:
     light = torch.ones_like(view)
     for k in range(_MOST_LAMPS):
         weakest, strongest = _STRENGTH
-        strength = _between(math.log(weakest), math.log(strongest), (n, 1, 1, 1), random).exp()
+        strength = uniform((n, 1, 1, 1), math.log(weakest), math.log(strongest), random).exp()
         if k:
             strength = strength * (torch.rand((n, 1, 1, 1), generator=random) < 0.5)
-        wrap = _between(0, _WRAP, (n, 1, 1), random)
+        wrap = uniform((n, 1, 1), 0, _WRAP, random)
         cosine = torch.einsum("bcyx,bc->byx", view, _towards_lamps(n, random))
         lit = ((cosine + wrap) / (1 + wrap)).clamp_min(0)[:, None] * there
         lit = lit + (1 - there) * _mean(lit, there)
@@ -100,10 +101,6 @@ def _multiplied(batch: Batch, chosen: Tensor, gain: Tensor) -> Batch:
 def _drawer(random: Generator) -> Draw:
     """Standard normal numbers of a shape, cut off at twice their spread."""
     return lambda *shape: torch.randn(shape, generator=random).clamp(-2, 2)
-
-
-def _between(low: float, high: float, shape: tuple[int, ...], random: Generator) -> Tensor:
-    return low + (high - low) * torch.rand(shape, generator=random)
 
 
 def _chosen(batch: Batch, share: float, random: Generator) -> Tensor:

@@ -34,22 +34,6 @@ from tests.onnx_files import save_normal_net
 from tests.unit.training.test_real_maps import made_fit
 
 HEAD = bumpy_head(level=2)
-CONFIG = """
-name = "small"
-widths = [8, 8, 8]
-blocks = [1, 1, 1]
-hidden = 16
-grid_width = 8
-batch_size = 2
-bf16 = false
-augment = false
-[[stages]]
-name = "finetune"
-steps = 2
-warmup_steps = 1
-drawn = 0
-real = 1
-"""
 CONFIGURED = """
 widths = [8, 8, 8]
 blocks = [1, 1, 1]
@@ -58,6 +42,16 @@ grid_width = 8
 batch_size = 2
 bf16 = false
 augment = false
+"""
+CONFIG = f"""
+name = "small"
+{CONFIGURED}
+[[stages]]
+name = "finetune"
+steps = 2
+warmup_steps = 1
+drawn = 0
+real = 1
 """
 Run = Callable[..., tuple[int, str, str]]
 
