@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from engine.synth.sample import PARSING
 from engine.training.batch import Batch
-from engine.training.degradation_maps import uniform
+from engine.training.degradation_maps import drawn_of, uniform
 
 __all__ = ["with_lamps", "with_other_surroundings", "with_recoloured_parts"]
 
@@ -40,7 +40,7 @@ def with_recoloured_parts(batch: Batch, random: Generator, share: float) -> Batc
     Args:
         share: of samples.
     """
-    chosen = _chosen(batch, share, random)
+    chosen = drawn_of(len(batch.image), share, random)
     n, draw = len(chosen), _drawer(random)
     table = torch.zeros(n, len(PARSING) + 1, 3)  # the last: of a class that is not known, -1
     for names, brightness, tint in _PARTS:
@@ -60,7 +60,7 @@ def with_lamps(batch: Batch, random: Generator, share: float) -> Batch:
     Args:
         share: of samples.
     """
-    chosen = _chosen(batch, share, random)
+    chosen = drawn_of(len(batch.image), share, random)
     n, draw = len(chosen), _drawer(random)
     view = batch.view[chosen]
     there = view.any(dim=1, keepdim=True).float()
@@ -82,7 +82,7 @@ def with_lamps(batch: Batch, random: Generator, share: float) -> Batch:
 def with_other_surroundings(batch: Batch, random: Generator, share: float) -> Batch:
     """The background of some samples exchanged for their neighbour's whole picture, blurred and
     upside down, so that no face is seen in it."""
-    chosen = _chosen(batch, share, random)
+    chosen = drawn_of(len(batch.image), share, random)
     other = batch.image[chosen - 1].flip(-2)
     other = functional.avg_pool2d(other, 5, 1, 2, count_include_pad=False)
     alpha = _softened((batch.parsing[chosen] == _BACKGROUND)[:, None].float())
@@ -101,11 +101,6 @@ def _multiplied(batch: Batch, chosen: Tensor, gain: Tensor) -> Batch:
 def _drawer(random: Generator) -> Draw:
     """Standard normal numbers of a shape, cut off at twice their spread."""
     return lambda *shape: torch.randn(shape, generator=random).clamp(-2, 2)
-
-
-def _chosen(batch: Batch, share: float, random: Generator) -> Tensor:
-    """Indices of about that share of the samples."""
-    return (torch.rand(len(batch.image), generator=random) < share).nonzero()[:, 0]
 
 
 def _towards_lamps(n: int, random: Generator) -> Tensor:
