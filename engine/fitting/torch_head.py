@@ -65,7 +65,7 @@ class TorchHead:
         self.J_expr = self._tensor(np.einsum("jv,vck->jck", regressor, model.exprdirs))
         self.J_shape = self._tensor(np.einsum("jv,vck->jck", regressor, model.shapedirs))
         self.parents = tuple(int(p) for p in model.parents)
-        self.jaw_fixed = bool(model.meta.get("jaw_fixed"))
+        self.jaw_fixed = model.jaw_fixed
         self._columns = torch.cat([self.shape_dirs, self.expr_dirs, self.lid_dirs], dim=2).reshape(
             3 * len(self.kept), -1
         )

@@ -168,6 +168,11 @@ class HeadModel:
     def n_expr(self) -> int:
         return self.exprdirs.shape[2]
 
+    @property
+    def jaw_fixed(self) -> bool:
+        """Whether its jaw does not turn: FLAME 2023 without jaw moves it by expressions alone."""
+        return bool(self.meta.get("jaw_fixed"))
+
 
 def load_head_model(path: Path) -> HeadModel:
     """Read a head model written by `save_head_model`.

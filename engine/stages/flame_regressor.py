@@ -145,11 +145,10 @@ class FlameRegressor:
         U, _, Vt = np.linalg.svd(R)  # single precision: back to a rotation
         neutral = FlameParams.neutral(self._model.model_id, self._model.n_shape, self._model.n_expr)
         has_lids = self._model.eyelid_dirs is not None
-        jaw_fixed = bool(self._model.meta.get("jaw_fixed"))
         return neutral.with_values(
             shape=found["shape"][0],
             expr=found["expr"][0],
-            jaw=neutral.jaw if jaw_fixed else found["jaw"][0],
+            jaw=neutral.jaw if self._model.jaw_fixed else found["jaw"][0],
             eyelids=found["eyelids"][0] if has_lids else neutral.eyelids,
             R=U @ Vt,
             t=t,

@@ -240,7 +240,7 @@ class LandmarkEnergy:
         """Mean and precision of expression, jaw, eyes and eyelids."""
         c = self._config
         # FLAME 2023 without jaw moves it by expressions alone.
-        jaw_std = (1e-6,) * 3 if self._model.meta.get("jaw_fixed") else c.jaw_std
+        jaw_std = (1e-6,) * 3 if self._model.jaw_fixed else c.jaw_std
         std = np.r_[
             np.full(self._model.n_expr, c.expr_std), jaw_std, c.eye_std, c.eye_std,
             np.full(2, c.eyelid_std),

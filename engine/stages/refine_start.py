@@ -48,7 +48,7 @@ class StartPrior:
         self.unknowns = unknowns_of(model, start.params)
         s = self.unknowns.state
         # FLAME 2023 without jaw moves it by expressions alone.
-        jaw_std = _LEAST_STD if model.meta.get("jaw_fixed") else start.jaw_std
+        jaw_std = _LEAST_STD if model.jaw_fixed else start.jaw_std
         own = _precisions(
             expr_std=(start.expr_std, model.n_expr),
             jaw_std=(jaw_std, 3),

@@ -49,7 +49,7 @@ def draw_person(rng: np.random.Generator, head: SynthHead, split: str) -> Person
     """
     model = head.model
     expr, jaw, eyes, eyelids = _draw_face(rng, head)
-    if model.meta.get("jaw_fixed"):
+    if model.jaw_fixed:
         jaw = np.zeros(3)
     return Person(
         shape=_draw_shape(rng, head, split),

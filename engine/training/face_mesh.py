@@ -83,7 +83,7 @@ class FaceMesh(nn.Module):
         for name, part in zip(("tri", "mark", "point"), np.split(places, splits), strict=True):
             self.register_buffer(f"{name}_corners", torch.from_numpy(part), persistent=False)
         self._parents = tuple(int(p) for p in model.parents)
-        self._jaw_fixed = bool(model.meta.get("jaw_fixed"))
+        self._jaw_fixed = model.jaw_fixed
         self.model_id = model.model_id
 
     def forward(self, shape: Tensor, expr: Tensor, jaw: Tensor, eyelids: Tensor) -> PosedFace:

@@ -67,7 +67,7 @@ def validate_n2fnet(
 
 def _params(model: HeadModel, values: N2FOutputs | N2FBatch, row: int) -> FlameParams:
     names = ["shape", "expr", "eyelids"]
-    if not model.meta.get("jaw_fixed"):
+    if not model.jaw_fixed:
         names.append("jaw")
     neutral = FlameParams.neutral(model.model_id, model.n_shape, model.n_expr)
     return neutral.with_values(**{n: getattr(values, n)[row].numpy() for n in names})
